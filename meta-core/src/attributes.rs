@@ -1,0 +1,210 @@
+//! Attributes: the string pairs a decoder read off a message.
+
+use std::{fmt, ops::Range};
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// A string that lives in the program, in the message's head, or on the heap.
+///
+/// Codecs hand over [`Text::span`]s of the head they gave to
+/// [`Attributes::with_head`]; such an attribute costs no allocation.
+#[derive(Clone, Debug)]
+pub struct Text(Repr);
+
+#[derive(Clone, Debug)]
+enum Repr {
+    Static(&'static str),
+    Span { start: u32, len: u32 },
+    Owned(Box<str>),
+}
+
+impl Text {
+    /// The bytes `range` of the head.
+    ///
+    /// A range outside of the head reads as the empty string.
+    pub fn span(range: Range<usize>) -> Self {
+        let start = u32::try_from(range.start).unwrap_or(u32::MAX);
+        let len = u32::try_from(range.len()).unwrap_or(0);
+        Self(Repr::Span { start, len })
+    }
+
+    fn resolve<'a>(&'a self, head: &'a [u8]) -> &'a str {
+        match &self.0 {
+            Repr::Static(text) => text,
+            Repr::Owned(text) => text,
+            Repr::Span { start, len } => {
+                std::str::from_utf8(span_of(head, *start, *len)).unwrap_or_default()
+            }
+        }
+    }
+
+    /// The bytes, which need not be checked again to be compared.
+    fn bytes<'a>(&'a self, head: &'a [u8]) -> &'a [u8] {
+        match &self.0 {
+            Repr::Static(text) => text.as_bytes(),
+            Repr::Owned(text) => text.as_bytes(),
+            Repr::Span { start, len } => span_of(head, *start, *len),
+        }
+    }
+
+    /// A span that is not UTF-8 is replaced by its lossy form.
+    fn checked(self, head: &[u8]) -> Self {
+        let Repr::Span { start, len } = self.0 else {
+            return self;
+        };
+        let bytes = span_of(head, start, len);
+        if std::str::from_utf8(bytes).is_ok() {
+            return self;
+        }
+        let lossy = String::from_utf8_lossy(bytes).into_owned();
+        Self(Repr::Owned(lossy.into_boxed_str()))
+    }
+}
+
+fn span_of(head: &[u8], start: u32, len: u32) -> &[u8] {
+    let start = start as usize;
+    start
+        .checked_add(len as usize)
+        .and_then(|end| head.get(start..end))
+        .unwrap_or_default()
+}
+
+impl From<&'static str> for Text {
+    fn from(text: &'static str) -> Self {
+        Self(Repr::Static(text))
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Repr::Owned(text.into_boxed_str()))
+    }
+}
+
+/// The string pairs of a message, in the order in which they were read.
+///
+/// Look-up is by exact case first, then ignoring ASCII case; of duplicates the
+/// last wins, as a server that reads them into a map would see it.
+///
+/// ```
+/// use bytes::Bytes;
+/// use meta_core::{Attributes, Text};
+///
+/// let mut attributes = Attributes::with_head(Bytes::from_static(b"....sayHello"));
+/// attributes.insert("method", Text::span(4..12));
+/// assert_eq!(attributes.get("method"), Some("sayHello"));
+/// assert_eq!(attributes.get("Method"), Some("sayHello"));
+/// ```
+#[derive(Clone, Default)]
+pub struct Attributes {
+    head: Bytes,
+    entries: SmallVec<[(Text, Text); 2]>,
+}
+
+impl Attributes {
+    /// No attributes and no head.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// No attributes yet; [`Text::span`]s point into `head`.
+    ///
+    /// The head lives as long as the metadata do, which is longer than the
+    /// request's own bytes: give a copy of the header area where the message is
+    /// large, so that an access log does not pin a megabyte.
+    pub fn with_head(head: Bytes) -> Self {
+        Self {
+            head,
+            entries: SmallVec::new(),
+        }
+    }
+
+    /// Adds a pair behind those already there. Bytes that are not UTF-8 are
+    /// replaced by U+FFFD.
+    pub fn insert(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
+        let key = key.into().checked(&self.head);
+        let value = value.into().checked(&self.head);
+        self.entries.push((key, value));
+    }
+
+    /// The value under `key`: exact case first, then ignoring ASCII case; the
+    /// last of duplicates.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        let key = key.as_bytes();
+        let mut entries = self.entries.iter().rev();
+        let exact = entries.find(|(name, _)| name.bytes(&self.head) == key);
+        let found = exact.or_else(|| {
+            let mut entries = self.entries.iter().rev();
+            entries.find(|(name, _)| name.bytes(&self.head).eq_ignore_ascii_case(key))
+        });
+        found.map(|(_, value)| value.resolve(&self.head))
+    }
+
+    /// All pairs in the order in which they were read.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
+        self.entries
+            .iter()
+            .map(|(key, value)| (key.resolve(&self.head), value.resolve(&self.head)))
+    }
+
+    /// The number of pairs.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is no pair.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn text<'a>(&'a self, text: &'a Text) -> &'a str {
+        text.resolve(&self.head)
+    }
+
+    pub(crate) fn check(&self, text: Text) -> Text {
+        text.checked(&self.head)
+    }
+}
+
+impl fmt::Debug for Attributes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_case_wins_over_other_case_and_last_over_first() {
+        let mut attributes = Attributes::new();
+        attributes.insert("User", "upper");
+        attributes.insert("user", "first");
+        attributes.insert("user", "last");
+        attributes.insert("USER", "loud");
+        assert_eq!(attributes.get("user"), Some("last"));
+        assert_eq!(attributes.get("User"), Some("upper"));
+        assert_eq!(attributes.get("uSER"), Some("loud"));
+        assert_eq!(attributes.get("none"), None);
+    }
+
+    #[test]
+    fn spans_outside_the_head_read_as_empty() {
+        let mut attributes = Attributes::with_head(Bytes::from_static(b"abc"));
+        attributes.insert("a", Text::span(1..3));
+        attributes.insert("b", Text::span(2..9));
+        attributes.insert("c", Text::span(usize::MAX - 1..usize::MAX));
+        assert_eq!(attributes.get("a"), Some("bc"));
+        assert_eq!(attributes.get("b"), Some(""));
+        assert_eq!(attributes.get("c"), Some(""));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_replaced() {
+        let mut attributes = Attributes::with_head(Bytes::from_static(b"a\xffb"));
+        attributes.insert("key", Text::span(0..3));
+        assert_eq!(attributes.get("key"), Some("a\u{fffd}b"));
+    }
+}

@@ -1,0 +1,46 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod attributes;
+mod codec;
+mod extension;
+mod extensions;
+mod filter;
+mod frame_buf;
+mod limits;
+mod local_reply;
+mod matcher;
+mod message;
+mod metadata;
+mod mutation;
+mod request;
+mod route;
+mod session;
+pub mod stats;
+mod wire;
+
+// The public interface is:
+pub use crate::{
+    attributes::{Attributes, Text},
+    codec::{
+        Capabilities, Codec, CodecError, CodecErrorKind, CodecFactory, Control, Correlation,
+        Decoded, EncodeContext, Encoded, IdSpace, Role, Sharing,
+    },
+    extension::{ConfigError, Extension},
+    extensions::Extensions,
+    filter::{
+        BoxFuture, BoxLayer, BoxService, Filter, FilterFactory, FilterLayer, FilterService, Flow,
+        Outcome, ResponseFuture, Verdict, filter_layer,
+    },
+    frame_buf::FrameBuf,
+    limits::Limits,
+    local_reply::{LocalReply, Origin, ReplyKind},
+    matcher::{InvalidRegex, MetadataMatcher, Rule},
+    message::{Message, take_frame},
+    metadata::{CodecSlot, Event, MessageKind, Metadata, Status},
+    mutation::{Change, Mutation},
+    request::{Address, Request, Response, UpstreamInfo},
+    route::{Destination, ResolveRoute, ResolvedRoute, Route},
+    session::{Answer, ConnectionInfo, PinKey, Push, Session, SessionClosed},
+    wire::{WireForm, WireId, WorkerId},
+};

@@ -1,0 +1,221 @@
+//! The requests in flight on one connection, and the order of their answers.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use meta_core::{LocalReply, MessageKind, Metadata, Response};
+use slab::Slab;
+
+use super::woken::Woken;
+
+pub(super) type Answer = Result<Response, LocalReply>;
+
+/// Wakers kept while nothing is in flight.
+const KEEP_WAKERS: usize = 16;
+/// Slots made at once for a burst like the last.
+const MAX_EXPECTED: usize = 64;
+
+/// Requests in flight. A request waits for its predecessor where both have the
+/// same id, or where the protocol has none: then answers leave in request order.
+pub(super) struct Calls<F> {
+    /// Not kept while empty: they are large, and most connections are idle most
+    /// of the time.
+    slots: Slab<Slot<F>>,
+    /// How many calls were in flight at once, the last time there were any.
+    expected: usize,
+    /// The same, since there were none.
+    peak: usize,
+    /// The slots whose futures want to be polled.
+    woken: Woken,
+    /// The bytes of the requests.
+    bytes: usize,
+    /// The largest id since there was nothing in flight: an id above it cannot
+    /// be in flight twice.
+    highest_id: u64,
+    /// The youngest request that wants an answer.
+    youngest: Option<usize>,
+    next_number: u64,
+}
+
+struct Slot<F> {
+    entry: Entry,
+    /// `None` once it has completed.
+    future: Option<F>,
+    /// A predecessor has to be answered first.
+    blocked: bool,
+    /// Waits for the predecessor.
+    answer: Option<Box<Answer>>,
+}
+
+/// One request in flight.
+pub(super) struct Entry {
+    pub(super) request: Arc<Metadata>,
+    pub(super) received_at: Instant,
+    /// Its place among all of the connection's calls.
+    pub(super) number: u64,
+    /// It goes through the session's lane: one at a time, in order.
+    pub(super) in_lane: bool,
+    /// The request that waits for this one.
+    follower: Option<u32>,
+}
+
+impl<F> Calls<F> {
+    pub(super) fn new() -> Self {
+        Self {
+            slots: Slab::new(),
+            expected: 1,
+            peak: 0,
+            woken: Woken::new(),
+            bytes: 0,
+            highest_id: 0,
+            youngest: None,
+            next_number: 0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl<F: Future<Output = Answer> + Unpin> Calls<F> {
+    /// Takes up a call. Its future runs when the set is polled.
+    pub(super) fn start(
+        &mut self,
+        request: Arc<Metadata>,
+        received_at: Instant,
+        in_order: bool,
+        in_lane: bool,
+        future: F,
+    ) {
+        let id = request.id.0;
+        let wants_answer = request.kind == MessageKind::Request;
+        let predecessor = if wants_answer {
+            self.predecessor(id, in_order)
+        } else {
+            None
+        };
+        self.bytes += request.total_bytes;
+        let number = self.number();
+        if self.slots.capacity() == 0 {
+            self.slots.reserve_exact(self.expected);
+        }
+        let key = self.slots.insert(Slot {
+            entry: Entry {
+                request,
+                received_at,
+                number,
+                in_lane,
+                follower: None,
+            },
+            future: Some(future),
+            blocked: predecessor.is_some(),
+            answer: None,
+        });
+        self.peak = self.peak.max(self.slots.len());
+        self.woken.begin(key);
+        if wants_answer {
+            self.highest_id = self.highest_id.max(id);
+            self.youngest = Some(key);
+        }
+        if let Some(slot) = predecessor.and_then(|key| self.slots.get_mut(key)) {
+            slot.entry.follower = Some(key as u32);
+        }
+    }
+
+    /// The place of the next call among all of the connection's.
+    pub(super) fn number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// Whether a request of this id that begins would have to wait for another.
+    pub(super) fn has_predecessor(&self, id: u64, in_order: bool) -> bool {
+        self.predecessor(id, in_order).is_some()
+    }
+
+    /// The next answer that may leave, in the order in which answers may.
+    pub(super) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<(Entry, Answer)> {
+        for _ in 0..=2 * self.slots.len() {
+            let Poll::Ready((key, waker)) = self.woken.poll_next(cx) else {
+                return Poll::Pending;
+            };
+            let Some(slot) = self.slots.get_mut(key) else {
+                continue;
+            };
+            let Some(future) = &mut slot.future else {
+                continue;
+            };
+            let answer = match Pin::new(future).poll(&mut Context::from_waker(waker)) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => continue,
+            };
+            if slot.blocked {
+                slot.future = None;
+                slot.answer = Some(Box::new(answer));
+            } else if let Some(entry) = self.remove(key) {
+                return Poll::Ready((entry, answer));
+            }
+        }
+        // Some wake themselves; other tasks have to get on before they can.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// The follower of `left`, if its answer has been waiting for it to leave.
+    pub(super) fn unblock_follower(&mut self, left: &Entry) -> Option<(Entry, Answer)> {
+        let key = left.follower? as usize;
+        let slot = self.slots.get_mut(key)?;
+        slot.blocked = false;
+        let answer = slot.answer.take()?;
+        Some((self.remove(key)?, *answer))
+    }
+
+    fn remove(&mut self, key: usize) -> Option<Entry> {
+        let entry = self.slots.try_remove(key)?.entry;
+        self.bytes -= entry.request.total_bytes;
+        if self.youngest == Some(key) {
+            self.youngest = None;
+        }
+        if self.slots.is_empty() {
+            self.highest_id = 0;
+            self.expected = std::mem::take(&mut self.peak).clamp(1, MAX_EXPECTED);
+            self.slots = Slab::new();
+            self.woken.shrink_to(KEEP_WAKERS);
+        }
+        Some(entry)
+    }
+
+    /// The request that has to be answered before one of this id that begins.
+    fn predecessor(&self, id: u64, in_order: bool) -> Option<usize> {
+        if in_order {
+            // Answers leave in order, so whichever is in flight and has no
+            // follower is the youngest.
+            return self.youngest;
+        }
+        if self.slots.is_empty() || id > self.highest_id {
+            return None;
+        }
+        self.slots
+            .iter()
+            .find(|(_, Slot { entry, .. })| {
+                entry.request.id.0 == id
+                    && entry.follower.is_none()
+                    && entry.request.kind == MessageKind::Request
+            })
+            .map(|(key, _)| key)
+    }
+}

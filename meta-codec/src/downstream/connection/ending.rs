@@ -1,0 +1,154 @@
+//! Ending: drain, deadlines, and closing without losing what was written.
+
+use super::*;
+
+/// How often a connection that is not being read is asked whether it still lives.
+const HANG_UP_CHECK: Duration = Duration::from_secs(1);
+/// What a client may still send after we have refused to read on.
+const LINGER: Duration = Duration::from_secs(2);
+
+impl<T, S> Connection<T, S>
+where
+    T: Transport,
+    S: Service<Request, Response = Response, Error = LocalReply>,
+    S::Future: Unpin,
+{
+    /// Ends the connection, or moves it towards its end, where that is due.
+    pub(super) fn close_if_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+    ) -> ControlFlow<CloseReason> {
+        let draining = self.drain.poll(cx);
+        if draining && !self.goodbye_said && matches!(self.phase, Phase::Open) {
+            self.goodbye_said = true;
+            if let Err(error) = self.codec.control(Control::Goodbye, &mut self.write) {
+                return ControlFlow::Break(CloseReason::Unwritable(error));
+            }
+            self.flush(cx, now)?;
+        }
+        if !self.is_quiet() {
+            return ControlFlow::Continue(());
+        }
+        match &self.phase {
+            Phase::Open if self.eof => ControlFlow::Break(CloseReason::Client),
+            Phase::Open if draining && self.read.is_empty() => {
+                self.linger(CloseReason::Drained, now, cx)
+            }
+            Phase::Finishing(_) => match std::mem::replace(&mut self.phase, Phase::Closed) {
+                Phase::Finishing(reason) => self.linger(reason, now, cx),
+                _ => ControlFlow::Continue(()),
+            },
+            _ => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Whether no request is in flight or waits, and every response has left.
+    fn is_quiet(&self) -> bool {
+        self.calls.is_empty() && self.is_written() && self.parked.is_empty() && self.lane.is_empty()
+    }
+
+    /// Closes our side, then waits for the client to close its own: a socket
+    /// closed with unread bytes is reset, and the reset would overtake the reply.
+    fn linger(
+        &mut self,
+        reason: CloseReason,
+        now: Instant,
+        cx: &mut Context<'_>,
+    ) -> ControlFlow<CloseReason> {
+        if self.eof {
+            return ControlFlow::Break(reason);
+        }
+        self.phase = Phase::Lingering {
+            reason,
+            until: now + LINGER,
+            shut_down: false,
+        };
+        self.poll_linger(cx, now)
+    }
+
+    pub(super) fn poll_linger(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+    ) -> ControlFlow<CloseReason> {
+        if let Phase::Lingering { shut_down, .. } = &mut self.phase
+            && !*shut_down
+        {
+            match Pin::new(&mut self.transport).poll_shutdown(cx) {
+                Poll::Ready(Ok(())) => *shut_down = true,
+                Poll::Ready(Err(error)) => return self.end(CloseReason::Broken(error)),
+                Poll::Pending => {}
+            }
+        }
+        loop {
+            self.read = ReadBuffer::default();
+            match self.read.poll_fill(&mut self.transport, cx) {
+                Poll::Ready(Ok(count)) if count > 0 => {}
+                Poll::Ready(_) => break,
+                Poll::Pending => match self.phase {
+                    Phase::Lingering { until, .. } if now < until => {
+                        return ControlFlow::Continue(());
+                    }
+                    _ => break,
+                },
+            }
+        }
+        self.end(CloseReason::Client)
+    }
+
+    /// Ends with the reason that began the lingering, else with `otherwise`.
+    fn end(&mut self, otherwise: CloseReason) -> ControlFlow<CloseReason> {
+        ControlFlow::Break(match std::mem::replace(&mut self.phase, Phase::Closed) {
+            Phase::Lingering { reason, .. } | Phase::Finishing(reason) => reason,
+            _ => otherwise,
+        })
+    }
+
+    /// The next moment at which something is due without anything happening.
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        if let Phase::Lingering { until, .. } = self.phase {
+            return Some(until);
+        }
+        let config = &self.shared.config;
+        let idle = config.idle_timeout.filter(|_| self.is_quiet());
+        let idle = idle.map(|timeout| self.last_activity + timeout);
+        let write = self.blocked_since.map(|since| since + config.write_timeout);
+        let check = (!self.is_reading()).then(|| now + HANG_UP_CHECK);
+        [idle, write, check].into_iter().flatten().min()
+    }
+
+    /// Acts on what is due at `now`.
+    pub(super) fn on_deadline(&mut self, now: Instant) -> ControlFlow<CloseReason> {
+        if let Phase::Lingering { .. } = self.phase {
+            return ControlFlow::Continue(());
+        }
+        let config = &self.shared.config;
+        let idle = config.idle_timeout.filter(|_| self.is_quiet());
+        if idle.is_some_and(|timeout| now >= self.last_activity + timeout) {
+            self.shared.stats.idle_timeout.inc();
+            return ControlFlow::Break(CloseReason::Idle);
+        }
+        if self
+            .blocked_since
+            .is_some_and(|since| now >= since + config.write_timeout)
+        {
+            self.shared.stats.write_timeout.inc();
+            return ControlFlow::Break(CloseReason::WriteTimeout);
+        }
+        if !self.is_reading() && self.transport.is_hung_up() {
+            let error = io::Error::from(io::ErrorKind::ConnectionReset);
+            return ControlFlow::Break(CloseReason::Broken(error));
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Waits for the next deadline; a timer that is set for an earlier one is
+    /// left, so that a busy connection does not move it with every request.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(deadline) = self.next_deadline(now) else {
+            return Poll::Pending;
+        };
+        self.timer.poll_or_earlier(deadline, cx)
+    }
+}

@@ -1,0 +1,168 @@
+//! Upstream connections: a codec over a byte stream, as a client.
+
+use std::{io, sync::Arc, time::Duration};
+
+use meta_core::{
+    Capabilities, CodecFactory, Limits, LocalReply, Origin, ReplyKind, Role, Session, UpstreamInfo,
+};
+
+use crate::{stats::UpstreamStats, timer::Wheel, transport::Transport};
+
+mod exclusive;
+mod pending;
+mod shared;
+
+pub use exclusive::Exclusive;
+pub use shared::{Shared, SharedCall, SharedDriver, SharedSend};
+
+/// Bounds on one upstream connection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UpstreamConfig {
+    /// Bytes that wait to be written on a shared connection; at the bound
+    /// requests wait. Default: 1 MiB.
+    pub write_buffer_bytes: usize,
+    /// How long a shared connection may be without a request. Default: none.
+    pub idle_timeout: Option<Duration>,
+    /// Heartbeats on a shared connection from which nothing is read, where the
+    /// protocol has them. Default: none.
+    pub heartbeat: Option<Heartbeat>,
+}
+
+/// When to send heartbeats, and when to give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Silence before a heartbeat is sent, and between two of them.
+    pub interval: Duration,
+    /// Heartbeats without an answer before the connection is given up.
+    pub misses: u32,
+}
+
+impl Default for UpstreamConfig {
+    fn default() -> Self {
+        Self {
+            write_buffer_bytes: 1 << 20,
+            idle_timeout: None,
+            heartbeat: None,
+        }
+    }
+}
+
+/// What all upstream connections of a cluster share on one worker.
+pub struct Upstream {
+    codec: Arc<dyn CodecFactory>,
+    capabilities: Capabilities,
+    limits: Limits,
+    config: UpstreamConfig,
+    stats: Arc<UpstreamStats>,
+    wheel: Wheel,
+}
+
+impl Upstream {
+    /// Connections that speak `codec`, within `limits` and `config`.
+    pub fn new(
+        codec: Arc<dyn CodecFactory>,
+        limits: Limits,
+        config: UpstreamConfig,
+        stats: Arc<UpstreamStats>,
+        wheel: Wheel,
+    ) -> Self {
+        Self {
+            capabilities: codec.capabilities().clone(),
+            codec,
+            limits,
+            config,
+            stats,
+            wheel,
+        }
+    }
+
+    /// What the protocol can do.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    /// What the connections count.
+    pub fn stats(&self) -> &Arc<UpstreamStats> {
+        &self.stats
+    }
+
+    /// The timers of this worker.
+    pub fn wheel(&self) -> &Wheel {
+        &self.wheel
+    }
+
+    /// A connection for one exchange at a time, driven by whoever has it.
+    pub fn exclusive<T: Transport>(
+        self: &Arc<Self>,
+        transport: T,
+        info: Arc<UpstreamInfo>,
+    ) -> Exclusive<T> {
+        let codec = self.codec.codec(Role::Upstream, &self.limits);
+        Exclusive::new(self.clone(), transport, codec, info)
+    }
+
+    /// A connection for many exchanges at a time, driven by the future that comes
+    /// with it. With a session it belongs to that client: what the server starts
+    /// goes there.
+    pub fn shared<T: Transport>(
+        self: &Arc<Self>,
+        transport: T,
+        info: Arc<UpstreamInfo>,
+        session: Option<Session>,
+    ) -> (Shared, SharedDriver<T>) {
+        let codec = self.codec.codec(Role::Upstream, &self.limits);
+        shared::new(self.clone(), transport, codec, info, session)
+    }
+}
+
+impl std::fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upstream")
+            .field("codec", &self.codec.name())
+            .field("limits", &self.limits)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The reply for a connection that ended before it answered.
+fn closed(info: &UpstreamInfo, error: Option<&io::Error>, amid_response: bool) -> LocalReply {
+    let endpoint = &info.endpoint;
+    match (error, amid_response) {
+        (Some(error), _) => LocalReply::new(
+            ReplyKind::UpstreamReset,
+            format!("connection to {endpoint} broke: {error}"),
+        ),
+        (None, true) => LocalReply::new(
+            ReplyKind::UpstreamIncomplete,
+            format!("{endpoint} closed the connection amid the response"),
+        ),
+        (None, false) => LocalReply::new(
+            ReplyKind::UpstreamReset,
+            format!("{endpoint} closed the connection before it answered"),
+        ),
+    }
+    .with_cluster(info.cluster.clone())
+}
+
+/// The reply for a response that cannot be read.
+fn undecodable(info: &UpstreamInfo, error: &meta_core::CodecError) -> LocalReply {
+    let kind = match error.kind() {
+        meta_core::CodecErrorKind::TooLarge => ReplyKind::TooLarge,
+        _ => ReplyKind::BadResponse,
+    };
+    LocalReply::new(kind, format!("response of {}: {error}", info.endpoint))
+        .with_origin(Origin::Upstream)
+        .with_cluster(info.cluster.clone())
+}
+
+/// The reply for a request that cannot be written in the upstream's form.
+fn unencodable(info: &UpstreamInfo, error: &meta_core::CodecError) -> LocalReply {
+    let kind = match error.kind() {
+        meta_core::CodecErrorKind::TooLarge => ReplyKind::TooLarge,
+        _ => ReplyKind::BadRequest,
+    };
+    LocalReply::new(kind, format!("request to {}: {error}", info.endpoint))
+        .with_cluster(info.cluster.clone())
+}

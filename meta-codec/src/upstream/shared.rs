@@ -1,0 +1,470 @@
+//! An upstream connection that many exchanges share.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+
+use meta_core::{
+    Answer, Codec, Control, EncodeContext, Encoded, FrameBuf, LocalReply, Message, MessageKind,
+    Metadata, Mutation, ReplyKind, Session, UpstreamInfo, WireId,
+};
+
+use super::{
+    Upstream,
+    pending::{Outcome, Pending},
+};
+use crate::transport::Transport;
+
+mod driver;
+
+pub use driver::SharedDriver;
+
+/// A connection that carries many exchanges at a time, under ids of its own or
+/// pipelined in order. Requests put their bytes into one buffer; the driver
+/// writes what came together in one call.
+///
+/// Dropping it lets the exchanges in flight end, then closes the connection.
+pub struct Shared {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    upstream: Arc<Upstream>,
+    info: Arc<UpstreamInfo>,
+    state: Mutex<State>,
+}
+
+struct State {
+    codec: Box<dyn Codec>,
+    /// What the driver is to write next.
+    out: FrameBuf,
+    /// Bytes that the driver has taken and not written yet.
+    unwritten: usize,
+    /// All bytes ever put into `out`, and those written.
+    enqueued: u64,
+    written: u64,
+    pending: Pending,
+    status: Status,
+    driver: Option<Waker>,
+    /// Who waits for room in `out`, in order.
+    room: VecDeque<Waker>,
+    /// Who waits until so many bytes have been written.
+    flushes: VecDeque<(u64, Waker)>,
+    /// Streams that are open, both ways.
+    streams: HashSet<u64>,
+    /// Something was sent since the driver's last turn.
+    used: bool,
+}
+
+enum Status {
+    Open,
+    /// The server drains: no new requests, but the streams that are open go on.
+    Draining,
+    /// All handles are gone.
+    Closing,
+    Closed(LocalReply),
+}
+
+pub(super) fn new<T: Transport>(
+    upstream: Arc<Upstream>,
+    transport: T,
+    codec: Box<dyn Codec>,
+    info: Arc<UpstreamInfo>,
+    session: Option<Session>,
+) -> (Shared, SharedDriver<T>) {
+    let pending = Pending::new(upstream.capabilities.correlation);
+    let inner = Arc::new(Inner {
+        upstream,
+        info,
+        state: Mutex::new(State {
+            codec,
+            out: FrameBuf::new(),
+            unwritten: 0,
+            enqueued: 0,
+            written: 0,
+            pending,
+            status: Status::Open,
+            driver: None,
+            room: VecDeque::new(),
+            flushes: VecDeque::new(),
+            streams: HashSet::new(),
+            used: false,
+        }),
+    });
+    let driver = SharedDriver::new(inner.clone(), transport, session);
+    (Shared { inner }, driver)
+}
+
+impl Shared {
+    /// Where the connection leads.
+    pub fn info(&self) -> &Arc<UpstreamInfo> {
+        &self.inner.info
+    }
+
+    /// Whether new requests may go over it.
+    pub fn is_open(&self) -> bool {
+        matches!(self.inner.state().status, Status::Open)
+    }
+
+    /// Requests in flight.
+    pub fn in_flight(&self) -> usize {
+        self.inner.state().pending.len()
+    }
+
+    /// Waits until the write buffer has room, or the connection has closed, which
+    /// the call will tell. Cancellation safe: nothing is reserved.
+    pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.inner.state();
+        if self.inner.has_room(&state) || !matches!(state.status, Status::Open) {
+            return Poll::Ready(());
+        }
+        if !state.room.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.room.push_back(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Sends a request that wants an answer. Its bytes are under way when this
+    /// returns; dropping the future gives the answer up. At the deadline it ends
+    /// with [`ReplyKind::Timeout`].
+    ///
+    /// # Errors
+    ///
+    /// Where the request cannot be encoded, or (retriable) the connection takes
+    /// no more.
+    pub fn call(
+        &self,
+        message: &Message,
+        mutation: &Mutation,
+        deadline: Option<Instant>,
+    ) -> Result<(SharedCall, Encoded), LocalReply> {
+        let mut state = self.inner.state();
+        state.check_open(&self.inner.info, None)?;
+        self.call_open(&mut state, message, mutation, deadline, None)
+    }
+
+    /// As [`Shared::call`]; `None` where the connection takes no more requests or
+    /// has no room for one. The task is woken as if it had polled the call once.
+    pub fn try_call(
+        &self,
+        message: &Message,
+        mutation: &Mutation,
+        deadline: Option<Instant>,
+        cx: &Context<'_>,
+    ) -> Option<Result<(SharedCall, Encoded), LocalReply>> {
+        let mut state = self.inner.state();
+        if !(matches!(state.status, Status::Open) && self.inner.has_room(&state)) {
+            return None;
+        }
+        let waker = Some(cx.waker().clone());
+        Some(self.call_open(&mut state, message, mutation, deadline, waker))
+    }
+
+    fn call_open(
+        &self,
+        state: &mut State,
+        message: &Message,
+        mutation: &Mutation,
+        deadline: Option<Instant>,
+        waker: Option<Waker>,
+    ) -> Result<(SharedCall, Encoded), LocalReply> {
+        let info = &self.inner.info;
+        let id = state.pending.next_id().ok_or_else(|| overflow(info))?;
+        let begins_at = state.enqueued;
+        let encoded = state
+            .encode(message, id, mutation)
+            .map_err(|error| super::unencodable(&self.inner.info, &error))?;
+        let key = state.pending.insert(id, begins_at, deadline, waker);
+        state.used = true;
+        state.wake_driver();
+        let call = SharedCall {
+            inner: self.inner.clone(),
+            key: Some(key),
+            answered_at: None,
+        };
+        Ok((call, encoded))
+    }
+
+    /// Sends what wants no answer: a one-way call, an answer, a frame of a
+    /// stream. The future tells when it has been written.
+    ///
+    /// # Errors
+    ///
+    /// As [`Shared::call`].
+    pub fn send(
+        &self,
+        message: &Message,
+        mutation: &Mutation,
+    ) -> Result<(SharedSend, Encoded), LocalReply> {
+        let mut state = self.inner.state();
+        let info = &self.inner.info;
+        state.check_open(info, message.metadata.stream_id)?;
+        let id = match message.kind() {
+            MessageKind::OneWay => state.pending.next_id().ok_or_else(|| overflow(info))?,
+            _ => message.metadata.id,
+        };
+        let begins_at = state.enqueued;
+        let encoded = state
+            .encode(message, id, mutation)
+            .map_err(|error| super::unencodable(&self.inner.info, &error))?;
+        if let Some(stream_id) = message.metadata.stream_id {
+            match message.kind() {
+                MessageKind::StreamInit => state.streams.insert(stream_id),
+                MessageKind::StreamClose => state.streams.remove(&stream_id),
+                _ => false,
+            };
+        }
+        state.used = true;
+        state.wake_driver();
+        let position = state.enqueued;
+        drop(state);
+        let send = SharedSend {
+            inner: self.inner.clone(),
+            begins_at,
+            position,
+        };
+        Ok((send, encoded))
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let mut state = self.inner.state();
+        if let Status::Open | Status::Draining = state.status {
+            state.status = Status::Closing;
+        }
+        state.wake_driver();
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("info", &self.inner.info)
+            .field("in_flight", &self.in_flight())
+            .finish()
+    }
+}
+
+impl Inner {
+    fn has_room(&self, state: &State) -> bool {
+        state.out.len() + state.unwritten < self.upstream.config.write_buffer_bytes
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Whether a message goes, that belongs to `stream_id` if to any.
+    fn check_open(&self, info: &UpstreamInfo, stream_id: Option<u64>) -> Result<(), LocalReply> {
+        let of_open_stream = stream_id.is_some_and(|id| self.streams.contains(&id));
+        match &self.status {
+            Status::Open => Ok(()),
+            Status::Draining if of_open_stream => Ok(()),
+            Status::Draining | Status::Closing => Err(LocalReply::new(
+                ReplyKind::UpstreamReset,
+                format!("{} takes no more requests", info.endpoint),
+            )
+            .with_cluster(info.cluster.clone())
+            .retriable()),
+            Status::Closed(reply) => Err(reply.clone().retriable()),
+        }
+    }
+
+    fn encode(
+        &mut self,
+        message: &Message,
+        id: WireId,
+        mutation: &Mutation,
+    ) -> Result<Encoded, meta_core::CodecError> {
+        let context = EncodeContext {
+            id,
+            mutation,
+            request: None,
+        };
+        let before = self.out.len();
+        let encoded = self.codec.encode(message, &context, &mut self.out);
+        match &encoded {
+            Ok(_) => self.enqueued += (self.out.len() - before) as u64,
+            Err(_) => self.out.truncate(before),
+        }
+        encoded
+    }
+
+    /// Lets the codec write something of its own; whether it did.
+    fn write_control(
+        &mut self,
+        write: impl FnOnce(&mut dyn Codec, &mut FrameBuf) -> Result<bool, meta_core::CodecError>,
+    ) -> bool {
+        let before = self.out.len();
+        let written = write(&mut *self.codec, &mut self.out);
+        if let Err(error) = &written {
+            tracing::debug!(%error, "nothing written upstream");
+            self.out.truncate(before);
+        }
+        self.enqueued += (self.out.len() - before) as u64;
+        matches!(written, Ok(true))
+    }
+
+    /// Whether it would be missed if it were closed.
+    fn is_in_use(&self) -> bool {
+        self.pending.len() > 0 || !self.streams.is_empty()
+    }
+
+    /// The driver runs until nothing is left to do, so a waker still here means
+    /// that it sleeps.
+    fn wake_driver(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+}
+
+/// The response to come of a [`Shared::call`].
+#[derive(Debug)]
+pub struct SharedCall {
+    inner: Arc<Inner>,
+    key: Option<usize>,
+    answered_at: Option<Instant>,
+}
+
+impl SharedCall {
+    /// Where the request went.
+    pub fn info(&self) -> &Arc<UpstreamInfo> {
+        &self.inner.info
+    }
+
+    /// When the outcome came, once it has been returned: as it was read, which
+    /// spares whoever waited for it the clock.
+    pub fn answered_at(&self) -> Option<Instant> {
+        self.answered_at
+    }
+}
+
+impl Future for SharedCall {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
+        let Some(key) = self.key else {
+            return Poll::Ready(Err(completed()));
+        };
+        let polled = self.inner.state().pending.poll(key, cx);
+        polled.map(|outcome| {
+            self.key = None;
+            let (outcome, at) = outcome.unzip();
+            self.answered_at = at;
+            outcome.unwrap_or_else(|| Err(completed()))
+        })
+    }
+}
+
+impl Drop for SharedCall {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            let mut state = self.inner.state();
+            state.pending.abandon(key);
+            if !matches!(state.status, Status::Open) {
+                // It may have been the last that kept the connection.
+                state.wake_driver();
+            }
+        }
+    }
+}
+
+fn overflow(info: &UpstreamInfo) -> LocalReply {
+    let detail = format!(
+        "all ids of the connection to {} are in flight",
+        info.endpoint
+    );
+    LocalReply::new(ReplyKind::Overflow, detail).with_cluster(info.cluster.clone())
+}
+
+fn completed() -> LocalReply {
+    LocalReply::new(
+        ReplyKind::Internal,
+        "a call was polled after it had completed",
+    )
+}
+
+/// What a [`Shared::send`] waits for.
+#[derive(Debug)]
+pub struct SharedSend {
+    inner: Arc<Inner>,
+    begins_at: u64,
+    position: u64,
+}
+
+impl Future for SharedSend {
+    type Output = Result<(), LocalReply>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.inner.state();
+        if state.written >= self.position {
+            return Poll::Ready(Ok(()));
+        }
+        if let Status::Closed(reply) = &state.status {
+            let reply = reply.clone();
+            return Poll::Ready(Err(match self.begins_at >= state.written {
+                true => reply.retriable(),
+                false => reply,
+            }));
+        }
+        let known = state
+            .flushes
+            .iter_mut()
+            .find(|(position, _)| *position == self.position);
+        match known {
+            Some((_, waker)) => waker.clone_from(cx.waker()),
+            None => {
+                let at = state
+                    .flushes
+                    .partition_point(|(position, _)| *position < self.position);
+                state
+                    .flushes
+                    .insert(at, (self.position, cx.waker().clone()));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.info.fmt(f)
+    }
+}
+
+/// Takes a client's answer to the server that asked.
+struct ServerRequest {
+    inner: Arc<Inner>,
+    request: Arc<Metadata>,
+}
+
+impl Answer for ServerRequest {
+    fn answer(self: Box<Self>, answer: Outcome) {
+        let mut state = self.inner.state();
+        if let Status::Closed(_) = state.status {
+            return;
+        }
+        let request = &self.request;
+        state.write_control(|codec, out| match &answer {
+            Ok(message) => {
+                let context = EncodeContext {
+                    id: request.id,
+                    mutation: &Mutation::new(),
+                    request: Some(request),
+                };
+                codec.encode(message, &context, out).map(|_| true)
+            }
+            Err(reply) => codec.on_error(request, reply, out).map(|()| true),
+        });
+        state.wake_driver();
+    }
+}

@@ -1,0 +1,123 @@
+//! The end of a proxy, as its clients see it.
+
+use meta_codec::CloseReason;
+use meta_codec_test::toy::{Frame, Toy};
+use meta_core::{Event, MessageKind, ReplyKind};
+use tokio::time::{Duration, Instant};
+
+use crate::{
+    codecs::Mute,
+    peer::settle,
+    service::{Echo, script},
+    setup::Front,
+};
+
+const GOODBYE: MessageKind = MessageKind::Event(Event::Drain);
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_client_is_told_and_its_connection_closed() {
+    let front = Front::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    settle().await;
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    client.expect_end().await;
+    client.half_close().await;
+    assert!(matches!(client.closed().await, CloseReason::Drained));
+    front.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_flight_is_finished_before_the_connection_closes() {
+    let front = Front::new(Toy::by_id());
+    let (service, mut calls) = script();
+    let mut client = front.connect(service);
+    let frames: Vec<_> = (1..=3).map(|id| Frame::request(id, "")).collect();
+    client.send_all(&frames).await;
+    let mut waiting = calls.all().await;
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    waiting.remove(2).echo();
+    assert_eq!(client.recv().await.id, 3);
+    waiting.remove(1).fail(ReplyKind::Timeout);
+    assert_eq!(client.recv().await.id, 2);
+    client.expect_silence().await;
+    // A call that was on its way is not lost.
+    client.send(&Frame::request(4, "")).await;
+    calls.next().await.echo();
+    assert_eq!(client.recv().await.id, 4);
+    waiting.remove(0).echo();
+    assert_eq!(client.recv().await.id, 1);
+    client.expect_end().await;
+    client.half_close().await;
+    assert!(matches!(client.closed().await, CloseReason::Drained));
+    front.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn half_a_message_is_waited_for() {
+    let front = Front::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    let call = Frame::request(1, "call").encode();
+    client.send_bytes(&call[..10]).await;
+    settle().await;
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    client.expect_silence().await;
+    client.send_bytes(&call[10..]).await;
+    assert_eq!(client.recv().await, Frame::response(1, "call"));
+    client.expect_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_comes_during_the_drain_is_told_and_still_answered() {
+    let front = Front::new(Toy::by_id());
+    front.drain.begin();
+    let mut client = front.connect(Echo::default());
+    client.send(&Frame::request(1, "")).await;
+    let both = [client.recv().await, client.recv().await];
+    assert!(both.iter().any(|frame| frame.kind == GOODBYE));
+    assert!(both.iter().any(|frame| *frame == Frame::response(1, "")));
+    client.expect_end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_close_is_cut_off_after_a_while() {
+    let front = Front::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    settle().await;
+    front.drain.begin();
+    let start = Instant::now();
+    assert!(matches!(client.closed().await, CloseReason::Drained));
+    assert!(start.elapsed() <= Duration::from_secs(3));
+}
+
+/// The end was said: nothing can be written any more.
+#[tokio::test(start_paused = true)]
+async fn a_push_that_comes_too_late_does_not_break_the_end() {
+    let front = Front::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    settle().await;
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    client.expect_end().await;
+    let event = crate::setup::message(&Frame::new(MessageKind::OneWay, 1, ""));
+    let push = meta_core::Push::Message(event);
+    client.session.push(push).expect("it has not ended yet");
+    let reason = client.closed().await;
+    assert!(matches!(reason, CloseReason::Drained), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_protocol_without_a_goodbye_drains_in_silence() {
+    let front = Front::new(Mute(Toy::by_id()));
+    let (service, mut calls) = script();
+    let mut client = front.connect(service);
+    client.send(&Frame::request(1, "")).await;
+    let call = calls.next().await;
+    front.drain.begin();
+    client.expect_silence().await;
+    call.echo();
+    assert_eq!(client.recv().await.id, 1);
+    client.expect_end().await;
+}

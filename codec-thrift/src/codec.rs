@@ -1,0 +1,63 @@
+//! The codec: what it keeps of a connection.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use meta_core::{
+    Codec, CodecError, Decoded, EncodeContext, Encoded, FrameBuf, Limits, LocalReply, Message,
+    Metadata, Role,
+};
+
+use crate::{config::Settings, error, form::Transport, head::Head, walk::Walker};
+
+/// One side of one connection.
+#[derive(Debug)]
+pub(crate) struct ThriftCodec {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: Limits,
+    pub(crate) role: Role,
+    /// Known from the configuration, from the first bytes that came, or on an
+    /// upstream connection from the first request that left.
+    pub(crate) transport: Option<Transport>,
+    /// The header of the unframed message that is being walked.
+    pub(crate) walking: Option<Head>,
+    /// For unframed connections, from the first message on.
+    pub(crate) walker: Option<Box<Walker>>,
+}
+
+impl ThriftCodec {
+    pub(crate) fn new(settings: Arc<Settings>, role: Role, limits: Limits) -> Self {
+        Self {
+            transport: settings.transport,
+            settings,
+            limits,
+            role,
+            walking: None,
+            walker: None,
+        }
+    }
+}
+
+impl Codec for ThriftCodec {
+    fn decode(&mut self, src: &mut BytesMut) -> Result<Decoded, CodecError> {
+        self.decode_message(src)
+    }
+
+    fn encode(
+        &mut self,
+        message: &Message,
+        context: &EncodeContext<'_>,
+        dst: &mut FrameBuf,
+    ) -> Result<Encoded, CodecError> {
+        self.encode_message(message, context, dst)
+    }
+
+    fn on_error(
+        &mut self,
+        request: &Metadata,
+        reply: &LocalReply,
+        dst: &mut FrameBuf,
+    ) -> Result<(), CodecError> {
+        error::on_error(request, reply, dst)
+    }
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod codec;
+mod config;
+mod decode;
+mod encode;
+mod error;
+mod factory;
+mod form;
+mod head;
+mod walk;
+pub mod wire;
+
+// The public interface is:
+pub use crate::{
+    config::{ProtocolChoice, ThriftConfig, TransportChoice},
+    factory::Thrift,
+};

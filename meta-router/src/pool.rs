@@ -1,0 +1,273 @@
+//! The connections of one worker to one cluster.
+
+use std::{
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+
+use meta_codec::{Timer, Transport, Upstream, UpstreamStats, now};
+use meta_core::{
+    Address, Correlation, Encoded, LocalReply, ReplyKind, Request, Sharing, UpstreamInfo, WireForm,
+};
+
+use crate::{
+    balancer::LoadBalancer,
+    cluster::Cluster,
+    connect::{Connect, Connected},
+    limit::Permit,
+};
+
+mod bound;
+mod exclusive;
+mod shared;
+
+pub(crate) use exclusive::Lease;
+pub(crate) use shared::SharedSlot;
+
+use bound::{Open, PoolShared};
+use exclusive::Idle;
+
+type BoxTransport = Box<dyn Transport>;
+
+/// One cluster, as one worker sees it.
+pub(crate) struct ClusterPool {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) upstream: Arc<Upstream>,
+    sharing: Sharing,
+    shared: Arc<PoolShared>,
+    endpoints: Vec<Arc<Endpoint>>,
+    balancer: Box<dyn LoadBalancer>,
+    warned: AtomicBool,
+}
+
+/// One endpoint, as one worker sees it.
+pub(crate) struct Endpoint {
+    shared: Arc<PoolShared>,
+    address: Address,
+    state: Mutex<EndpointState>,
+}
+
+#[derive(Default)]
+struct EndpointState {
+    /// Connections at rest, the last used last.
+    idle: Vec<Idle>,
+    slots: Vec<(WireForm, Arc<SharedSlot>)>,
+}
+
+impl ClusterPool {
+    pub(crate) fn new(
+        cluster: Arc<Cluster>,
+        upstream: Upstream,
+        connector: Arc<dyn Connect>,
+        balancer: Box<dyn LoadBalancer>,
+    ) -> Self {
+        let upstream = Arc::new(upstream);
+        let shared = PoolShared::new(cluster.clone(), upstream.clone(), connector);
+        let shared = Arc::new(shared);
+        let endpoint = |address: &Address| {
+            Arc::new(Endpoint {
+                shared: shared.clone(),
+                address: address.clone(),
+                state: Mutex::default(),
+            })
+        };
+        let endpoints: Vec<_> = cluster.config.endpoints.iter().map(endpoint).collect();
+        shared.set_endpoints(&endpoints);
+        let capabilities = upstream.capabilities();
+        let sharing = match capabilities.correlation {
+            Correlation::OneAtATime => Sharing::Exclusive,
+            _ => cluster.config.sharing.unwrap_or(capabilities.sharing),
+        };
+        Self {
+            sharing,
+            endpoints,
+            shared,
+            cluster,
+            upstream,
+            balancer,
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &Arc<UpstreamStats> {
+        self.upstream.stats()
+    }
+
+    /// Whether requests share connections; never where the protocol carries one
+    /// exchange at a time.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.sharing == Sharing::Shared
+    }
+
+    /// The endpoint that `request` goes to.
+    pub(crate) fn pick(&self, request: &Request) -> Result<&Arc<Endpoint>, LocalReply> {
+        let picked = self.balancer.pick(self.endpoints.len(), request);
+        picked
+            .and_then(|index| self.endpoints.get(index))
+            .ok_or_else(|| {
+                self.stats().upstream_cx_none_healthy.inc();
+                LocalReply::new(ReplyKind::NoHealthyUpstream, "the cluster has no endpoint")
+                    .with_cluster(self.cluster.config.name.clone())
+            })
+    }
+
+    /// Counts mutations that do not fit, and says so once.
+    pub(crate) fn note(&self, encoded: Encoded) {
+        if encoded == Encoded::WithoutMutation {
+            self.stats().upstream_rq_mutation_dropped.inc();
+            if !self.warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    cluster = %self.cluster.config.name,
+                    "a request mutation was dropped: the form has no room for it; \
+                     see upstream_rq_mutation_dropped for how many more"
+                );
+            }
+        }
+    }
+
+    /// Drops what is closed or has been at rest for too long, and looks after
+    /// the rest: the task is woken when a server closes one of them.
+    pub(crate) fn sweep(&self, cx: &mut Context<'_>, at: Instant) {
+        for endpoint in &self.endpoints {
+            endpoint.sweep(cx, at);
+        }
+        // Other workers may have closed some of theirs.
+        self.shared.wake();
+    }
+}
+
+impl Drop for ClusterPool {
+    fn drop(&mut self) {
+        for endpoint in &self.endpoints {
+            // The slots hold the endpoint in turn.
+            let state = std::mem::take(&mut *endpoint.state());
+            drop(state);
+        }
+    }
+}
+
+impl Endpoint {
+    fn state(&self) -> MutexGuard<'_, EndpointState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stats(&self) -> &UpstreamStats {
+        self.shared.upstream.stats()
+    }
+
+    /// Shows `use_slot` the slot of the connection that all requests of this form
+    /// share.
+    pub(crate) fn with_slot<R>(
+        self: &Arc<Self>,
+        form: WireForm,
+        use_slot: impl FnOnce(&Arc<SharedSlot>) -> R,
+    ) -> R {
+        let mut state = self.state();
+        let slots = &mut state.slots;
+        if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == form) {
+            return use_slot(slot);
+        }
+        let slot = Arc::new(SharedSlot::new(self.clone(), None));
+        slots.push((form, slot.clone()));
+        drop(state);
+        use_slot(&slot)
+    }
+
+    fn sweep(&self, cx: &mut Context<'_>, at: Instant) {
+        let timeout = self.shared.cluster.config.idle_timeout;
+        let mut state = self.state();
+        let spent = |idle: &mut Idle| idle.is_spent(cx, at, timeout, self.stats());
+        let gone: Vec<_> = state.idle.extract_if(.., spent).collect();
+        if state.idle.is_empty() {
+            state.idle = Vec::new();
+        }
+        // Clients may come up with any number of forms.
+        state.slots.retain(|(_, slot)| !SharedSlot::is_vacant(slot));
+        state.slots.shrink_to(8);
+        drop(state);
+        drop(gone);
+    }
+
+    /// Makes a connection, within the connect timeout.
+    async fn connect(&self, open: Open) -> Result<(Connected, Open), LocalReply> {
+        let stats = self.stats();
+        stats.upstream_cx_total.inc();
+        let timeout = self.shared.cluster.config.connect_timeout;
+        let connecting = self.shared.connector.connect(&self.address);
+        let timer = self.shared.upstream.wheel().timer();
+        let deadline = now().checked_add(timeout);
+        let failure = match within(timer, deadline, connecting).await {
+            Some(Ok(connected)) => return Ok((connected, open)),
+            Some(Err(error)) => {
+                stats.upstream_cx_connect_fail.inc();
+                format!("cannot connect to {}: {error}", self.address)
+            }
+            None => {
+                stats.upstream_cx_connect_fail.inc();
+                stats.upstream_cx_connect_timeout.inc();
+                format!("{} did not accept within {timeout:?}", self.address)
+            }
+        };
+        Err(LocalReply::new(ReplyKind::ConnectFailed, failure)
+            .with_cluster(self.shared.cluster.config.name.clone())
+            .retriable())
+    }
+
+    /// How many connections are at rest.
+    fn at_rest(&self) -> usize {
+        self.state().idle.len()
+    }
+
+    /// Closes the connection that has been at rest for longest.
+    fn evict_idle(&self) -> bool {
+        let mut state = self.state();
+        let evicted = (!state.idle.is_empty()).then(|| state.idle.remove(0));
+        drop(state);
+        if evicted.is_some() {
+            self.stats().upstream_cx_destroy_local.inc();
+        }
+        evicted.is_some()
+    }
+
+    /// Gives up a shared connection that carries nothing.
+    fn evict_shared(&self) -> bool {
+        self.state().slots.iter().any(|(_, slot)| slot.give_up())
+    }
+
+    fn info(&self, connected: &Connected) -> Arc<UpstreamInfo> {
+        Arc::new(UpstreamInfo {
+            cluster: self.shared.cluster.config.name.clone(),
+            endpoint: self.address.clone(),
+            local: connected.local.clone(),
+        })
+    }
+}
+
+/// Waits for `future` until the deadline; `None` where that comes first.
+pub(crate) async fn within<F: Future>(
+    mut timer: Timer,
+    deadline: Option<Instant>,
+    future: F,
+) -> Option<F::Output> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = future.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        match deadline {
+            Some(deadline) => timer.poll_until(deadline, cx).map(|()| None),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// How often connections at rest are looked at, besides when their server
+/// closes them.
+pub(crate) const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,0 +1,33 @@
+//! The router between scripted clients and scripted servers.
+//!
+//! Streams within the process run in simulated time: what is awaited there comes
+//! as soon as nothing else can happen. What depends on a socket's semantics runs
+//! over loopback TCP, in real time, and waits for events alone.
+
+mod bounds;
+mod cancel;
+mod client;
+mod come_and_go;
+mod exclusive;
+mod filters;
+mod idle;
+mod mutation;
+mod network;
+mod one_way;
+mod peer;
+mod replies;
+mod restart;
+mod server;
+mod session;
+mod setup;
+mod shared;
+mod shared_connect;
+mod soak;
+mod streams;
+mod threads;
+mod timeouts;
+mod waiting;
+mod workers;
+
+#[global_allocator]
+static ALLOCATOR: meta_codec_test::alloc::Counting = meta_codec_test::alloc::Counting;

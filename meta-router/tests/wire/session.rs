@@ -1,0 +1,284 @@
+//! Clients that are bound to one upstream connection.
+
+use meta_codec_test::toy::{Frame, Toy};
+use meta_core::{MessageKind, Sharing};
+
+use crate::{
+    client::{Client, text},
+    network::{Fault, Network},
+    peer::{Peer, settle},
+    server::Server,
+    setup::{Proxy, backend},
+};
+
+fn binding(id: u64) -> Frame {
+    Frame::request(id, "binding").header("binds-session", "yes")
+}
+
+/// Binds `client`, and returns the connection that is its own from here on.
+async fn bind(client: &mut Client, server: &mut Server) -> Peer {
+    client.send(&binding(1)).await;
+    let mut own = server.accept().await;
+    let request = own.recv().await;
+    assert_eq!(text(&request), "binding");
+    own.answer(&request, "bound").await;
+    assert_eq!(text(&client.recv().await), "bound");
+    own
+}
+
+/// Calls, and expects the call on this upstream connection.
+async fn call_over(client: &mut Client, upstream: &mut Peer) {
+    client.send(&Frame::request(2, "call")).await;
+    let request = upstream.recv().await;
+    assert_eq!(text(&request), "call");
+    upstream.answer(&request, "answer").await;
+    assert_eq!(text(&client.recv().await), "answer");
+}
+
+#[tokio::test]
+async fn a_bound_client_has_a_connection_of_its_own() {
+    let mut server = Server::tcp().await;
+    let proxy = Proxy::over_tcp(Toy::by_id(), backend([&server.address]));
+    let (mut bound, mut free, mut other) = (proxy.client(), proxy.client(), proxy.client());
+    free.send(&Frame::request(2, "call")).await;
+    let mut shared = server.accept().await;
+    let request = shared.recv().await;
+    shared.answer(&request, "answer").await;
+    assert_eq!(text(&free.recv().await), "answer");
+    call_over(&mut bound, &mut shared).await;
+
+    let mut own = bind(&mut bound, &mut server).await;
+    let mut others = bind(&mut other, &mut server).await;
+    for _ in 0..3 {
+        call_over(&mut bound, &mut own).await;
+        call_over(&mut free, &mut shared).await;
+        call_over(&mut other, &mut others).await;
+    }
+    // Bound is bound: binding again changes nothing.
+    bound.send(&binding(3)).await;
+    let request = own.recv().await;
+    own.answer(&request, "bound").await;
+    assert_eq!(text(&bound.recv().await), "bound");
+    server.expect_no_other();
+    assert_eq!(proxy.open(), 3);
+
+    // What is its own goes with it; the rest stays.
+    bound.leave().await;
+    own.expect_end().await;
+    call_over(&mut free, &mut shared).await;
+    call_over(&mut other, &mut others).await;
+    assert_eq!(proxy.open(), 2);
+    other.leave().await;
+    free.leave().await;
+    others.expect_end().await;
+    proxy.assert_at_rest();
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_the_protocol() {
+    for toy in [
+        Toy::one_at_a_time(),
+        Toy::in_order(),
+        Toy::by_id().with(|toy| toy.sharing = Sharing::Exclusive),
+    ] {
+        let network = Network::new();
+        let mut server = network.server();
+        let proxy = Proxy::new(toy, network, backend([&server.address]));
+        let (mut one, mut other) = (proxy.client(), proxy.client());
+        let mut own = bind(&mut one, &mut server).await;
+        let mut others = bind(&mut other, &mut server).await;
+        call_over(&mut one, &mut own).await;
+        call_over(&mut other, &mut others).await;
+        one.leave().await;
+        own.expect_end().await;
+        call_over(&mut other, &mut others).await;
+        server.expect_no_other();
+        other.leave().await;
+        others.expect_end().await;
+        settle().await;
+        assert_eq!(proxy.open(), 0);
+        proxy.assert_at_rest();
+    }
+}
+
+/// What follows the request that binds must not overtake it.
+#[tokio::test(start_paused = true)]
+async fn requests_keep_their_order_while_the_connection_is_made() {
+    let network = Network::new();
+    let mut server = network.server();
+    let connect = network.hold(&server);
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let mut client = proxy.client();
+    client.send(&binding(1)).await;
+    for id in 2..20 {
+        client.send(&Frame::request(id, id.to_string())).await;
+    }
+    settle().await;
+    connect.send(()).expect("they wait for it");
+    let mut own = server.accept().await;
+    assert_eq!(text(&own.recv().await), "binding");
+    for id in 2..20 {
+        assert_eq!(text(&own.recv().await), id.to_string());
+    }
+    server.expect_no_other();
+}
+
+/// Servers choose ids as they like: they collide with each other and with those
+/// of clients.
+#[tokio::test]
+async fn a_servers_request_reaches_the_right_client() {
+    let mut server = Server::tcp().await;
+    let proxy = Proxy::over_tcp(Toy::by_id(), backend([&server.address]));
+    let mut clients = [proxy.client(), proxy.client(), proxy.client()];
+    let mut own = Vec::new();
+    for client in &mut clients {
+        own.push(bind(client, &mut server).await);
+    }
+    // Calls of clients are under way under the same ids.
+    for client in &mut clients {
+        client.send(&Frame::request(1, "call")).await;
+    }
+    let mut calls = Vec::new();
+    for upstream in &mut own {
+        calls.push(upstream.recv().await);
+    }
+    for (n, upstream) in own.iter_mut().enumerate() {
+        for id in [1, 2, 1] {
+            let callback = Frame::request(id, format!("callback {n}/{id}"));
+            upstream.send(&callback).await;
+        }
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        let mut callbacks = Vec::new();
+        for id in [1, 2, 1] {
+            let callback = client.recv().await;
+            assert_eq!(callback.kind, MessageKind::Request);
+            assert_eq!(text(&callback), format!("callback {n}/{id}"));
+            callbacks.push(callback);
+        }
+        // Answered the other way round.
+        for callback in callbacks.iter().rev() {
+            let body = format!("answer to {}", text(callback));
+            client.answer(callback, body).await;
+        }
+    }
+    for (n, upstream) in own.iter_mut().enumerate() {
+        for id in [1, 2, 1] {
+            let answer = upstream.recv().await;
+            let expected = format!("answer to callback {n}/{id}");
+            assert_eq!((answer.id, text(&answer)), (id, expected));
+            assert_eq!(answer.kind, MessageKind::Response);
+        }
+        upstream.answer(&calls[n], format!("answer {n}")).await;
+    }
+    for (n, client) in clients.iter_mut().enumerate() {
+        let answer = client.recv().await;
+        assert_eq!((answer.id, text(&answer)), (1, format!("answer {n}")));
+    }
+    for client in clients {
+        client.leave().await;
+    }
+    for mut upstream in own {
+        upstream.expect_end().await;
+    }
+    assert_eq!(proxy.stats.upstream_rq_unknown_response.value(), 0);
+    proxy.assert_at_rest();
+}
+
+/// On a connection that belongs to no client there is nobody to ask.
+#[tokio::test(start_paused = true)]
+async fn a_servers_request_on_a_shared_connection_is_refused() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let mut client = proxy.client();
+    client.send(&Frame::request(2, "call")).await;
+    let mut shared = server.accept().await;
+    let request = shared.recv().await;
+    shared.send(&Frame::request(77, "callback")).await;
+    let refused = shared.recv().await;
+    assert_eq!((refused.kind, refused.id), (MessageKind::Response, 77));
+    assert_eq!(refused.get("status"), Some("error"));
+    shared.answer(&request, "answer").await;
+    assert_eq!(text(&client.recv().await), "answer");
+}
+
+/// The client goes at whatever moment of its call: its connection goes with it.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_goes_leaves_nothing() {
+    for toy in [Toy::by_id(), Toy::in_order(), Toy::one_at_a_time()] {
+        let network = Network::new();
+        let mut server = network.server();
+        let proxy = Proxy::new(toy, network.clone(), backend([&server.address]));
+
+        // While the connection is made.
+        network.fault(&server, Fault::Hang);
+        let mut client = proxy.client();
+        client.send(&binding(1)).await;
+        settle().await;
+        assert_eq!(proxy.open(), 1);
+        client.vanish().await;
+        settle().await;
+        assert_eq!(proxy.open(), 0);
+
+        // While its call is under way, to a server that never answers.
+        let mut client = proxy.client();
+        let mut own = bind(&mut client, &mut server).await;
+        client.send(&Frame::request(2, "call")).await;
+        assert_eq!(text(&own.recv().await), "call");
+        client.vanish().await;
+        own.expect_end().await;
+        settle().await;
+        assert_eq!(proxy.open(), 0);
+        proxy.assert_at_rest();
+    }
+}
+
+/// The server closes what belongs to one client: that one is told of its call,
+/// and its next is again over a connection of its own.
+#[tokio::test(start_paused = true)]
+async fn a_bound_client_whose_connection_closed() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let (mut bound, mut free) = (proxy.client(), proxy.client());
+    free.send(&Frame::request(2, "call")).await;
+    let mut shared = server.accept().await;
+    let request = shared.recv().await;
+    shared.answer(&request, "answer").await;
+    free.recv().await;
+
+    let mut own = bind(&mut bound, &mut server).await;
+    bound.send(&Frame::request(3, "lost")).await;
+    own.recv().await;
+    drop(own);
+    let reply = bound.recv().await;
+    assert_eq!((reply.id, reply.get("reason")), (3, Some("upstream_reset")));
+    bound.send(&Frame::request(4, "again")).await;
+    let mut own = server.accept().await;
+    let request = own.recv().await;
+    own.answer(&request, "answer").await;
+    assert_eq!(text(&bound.recv().await), "answer");
+    call_over(&mut free, &mut shared).await;
+    call_over(&mut bound, &mut own).await;
+    bound.leave().await;
+    own.expect_end().await;
+}
+
+/// A client that could not be bound is not bound to what is not there.
+#[tokio::test(start_paused = true)]
+async fn a_client_is_not_bound_to_a_dead_endpoint() {
+    let network = Network::new();
+    let (dead, mut good) = (network.server(), network.server());
+    let config = backend([&dead.address, &good.address]);
+    drop(dead);
+    let proxy = Proxy::new(Toy::by_id(), network, config);
+    let mut client = proxy.client();
+    let reply = client.ask(&binding(1)).await;
+    assert_eq!(reply.get("reason"), Some("upstream_connect_failure"));
+    let mut own = bind(&mut client, &mut good).await;
+    call_over(&mut client, &mut own).await;
+    client.leave().await;
+    own.expect_end().await;
+    proxy.assert_at_rest();
+}

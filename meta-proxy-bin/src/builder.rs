@@ -1,0 +1,313 @@
+//! Putting a proxy together.
+
+use std::{
+    collections::{HashMap, HashSet},
+    fmt, io,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
+
+use meta_core::Address;
+use meta_router::{Clusters, Connect, TcpConnector};
+
+use crate::{
+    config::{ListenerConfig, Snapshot},
+    error::StartError,
+    handle::{Handle, Running},
+    listener::Listener,
+    registry::Registry,
+    socket::{Bound, ListenSocket, Listening},
+    supervisor::{Shared, Supervisor},
+    worker::Plan,
+};
+
+/// A proxy to be; see [`Proxy::builder`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Proxy {}
+
+impl Proxy {
+    /// A proxy of the codecs and filters in `registry`.
+    pub fn builder(registry: impl Into<Arc<Registry>>) -> ProxyBuilder {
+        ProxyBuilder {
+            registry: registry.into(),
+            snapshot: Snapshot::default(),
+            sockets: Vec::new(),
+            workers: Workers::default(),
+            admin: None,
+            lame_duck: Duration::ZERO,
+            on_rest: None,
+            connector: Arc::new(TcpConnector::default()),
+        }
+    }
+}
+
+/// Where connections are driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Workers {
+    /// On threads of their own, each with a runtime, upstream connections and
+    /// counters that it shares with no other.
+    Own {
+        /// How many.
+        count: NonZeroUsize,
+        /// Whether each is bound to a CPU.
+        pin: bool,
+    },
+    /// In tasks of the runtime that [`ProxyBuilder::start`] is called on.
+    Current,
+}
+
+impl Workers {
+    /// So many threads, at least one, bound to no CPU.
+    pub fn own(count: usize) -> Self {
+        Self::Own {
+            count: NonZeroUsize::new(count).unwrap_or(NonZeroUsize::MIN),
+            pin: false,
+        }
+    }
+}
+
+/// As many threads as the process may use CPUs.
+impl Default for Workers {
+    fn default() -> Self {
+        Self::Own {
+            count: thread::available_parallelism().unwrap_or(NonZeroUsize::MIN),
+            pin: false,
+        }
+    }
+}
+
+/// Puts a proxy together.
+#[must_use = "nothing runs until it is started"]
+pub struct ProxyBuilder {
+    registry: Arc<Registry>,
+    snapshot: Snapshot,
+    sockets: Vec<(Arc<str>, ListenSocket)>,
+    workers: Workers,
+    admin: Option<SocketAddr>,
+    lame_duck: Duration,
+    on_rest: Option<fn()>,
+    connector: Arc<dyn Connect>,
+}
+
+impl ProxyBuilder {
+    /// What it serves.
+    pub fn snapshot(mut self, snapshot: Snapshot) -> Self {
+        self.snapshot = snapshot;
+        self
+    }
+
+    /// Gives the listener `name` of the snapshot its socket: an address, a bound
+    /// socket, or a [`MemoryListener`](crate::MemoryListener).
+    pub fn listener(mut self, name: impl Into<Arc<str>>, socket: impl Into<ListenSocket>) -> Self {
+        self.sockets.push((name.into(), socket.into()));
+        self
+    }
+
+    /// Where connections are driven. Default: on as many threads as there are
+    /// CPUs for the process.
+    pub fn workers(mut self, workers: Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Answers admin requests at `address`. Default: nowhere.
+    ///
+    /// Who can connect there can read all that it tells; nothing is asked for.
+    pub fn admin(mut self, address: SocketAddr) -> Self {
+        self.admin = Some(address);
+        self
+    }
+
+    /// How long a proxy that is to drain goes on accepting connections, while its
+    /// readiness fails already. Default: not at all.
+    pub fn lame_duck(mut self, time: Duration) -> Self {
+        self.lame_duck = time;
+        self
+    }
+
+    /// Calls `hook` on each worker's own thread when the worker comes to rest: a
+    /// second or two after traffic, or the last connection's end, once. A trickle
+    /// is rest too. Default: nothing is called.
+    ///
+    /// For allocators that give memory back to the system only when they are used
+    /// or asked. The worker does nothing else meanwhile, so the hook has to be
+    /// quick.
+    pub fn on_rest(mut self, hook: fn()) -> Self {
+        self.on_rest = Some(hook);
+        self
+    }
+
+    /// How connections to endpoints are made. Default: [`TcpConnector`].
+    pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
+        self.connector = connector;
+        self
+    }
+
+    /// Starts it. When this returns, every socket is bound and listens.
+    ///
+    /// Accepting, admin and supervision run on the calling runtime, whose end is
+    /// the proxy's too.
+    ///
+    /// # Errors
+    ///
+    /// The first problem met; then nothing is left behind.
+    ///
+    /// # Panics
+    ///
+    /// Outside of a tokio runtime with I/O and time.
+    pub async fn start(self) -> Result<Running, StartError> {
+        let Self {
+            registry,
+            snapshot,
+            sockets,
+            workers,
+            admin,
+            lame_duck,
+            on_rest,
+            connector,
+        } = self;
+        let clusters = Clusters::new(snapshot.clusters.clone()).map_err(StartError::Clusters)?;
+        let mut openings = Vec::with_capacity(snapshot.listeners.len());
+        for (config, socket) in pair(snapshot.listeners, sockets)? {
+            let listener = Arc::new(Listener::new(config, &registry)?);
+            openings.push(Opening::bind(listener, socket)?);
+        }
+        let admin = admin.map(bind_admin).transpose()?;
+        let plan = Plan {
+            listeners: openings.iter().map(|o| o.listener.clone()).collect(),
+            clusters,
+            connector,
+            on_rest,
+        };
+        let addresses = openings.iter().map(|o| o.address.clone()).collect();
+        let admin_address = admin.as_ref().map(|(_, address)| *address);
+        let shared = Arc::new(Shared::new(
+            plan,
+            snapshot.clusters,
+            addresses,
+            admin_address,
+        ));
+        let mut supervisor = Supervisor::new(shared.clone(), lame_duck);
+        if let Some((socket, address)) = admin {
+            supervisor
+                .start_admin(socket)
+                .map_err(|source| admin_error(address, source))?;
+        }
+        let dispatcher = supervisor.start_workers(&workers).await?;
+        for (index, opening) in openings.into_iter().enumerate() {
+            let (listener, socket) = opening.listen()?;
+            supervisor.accept(index, listener, socket, dispatcher.clone());
+        }
+        // The last way to the workers has to go with the acceptors.
+        drop(dispatcher);
+        supervisor.go();
+        Ok(Running::new(Handle::new(shared)))
+    }
+}
+
+impl fmt::Debug for ProxyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProxyBuilder")
+            .field("registry", &self.registry)
+            .field("snapshot", &self.snapshot)
+            .field("sockets", &self.sockets)
+            .field("workers", &self.workers)
+            .field("admin", &self.admin)
+            .field("lame_duck", &self.lame_duck)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A listener that has its address and does not listen yet.
+struct Opening {
+    listener: Arc<Listener>,
+    address: Address,
+    socket: Bound,
+}
+
+impl Opening {
+    fn bind(listener: Arc<Listener>, socket: ListenSocket) -> Result<Self, StartError> {
+        let wanted = socket.describe();
+        let bound = socket.bind().and_then(|socket| {
+            let address = socket.address()?;
+            Ok((address, socket))
+        });
+        match bound {
+            Ok((address, socket)) => Ok(Self {
+                listener,
+                address,
+                socket,
+            }),
+            Err(source) => Err(listen_error(&listener, wanted, source)),
+        }
+    }
+
+    fn listen(self) -> Result<(Arc<Listener>, Listening), StartError> {
+        match self.socket.listen() {
+            Ok(socket) => Ok((self.listener, socket)),
+            // Of two sockets that may reuse an address, the second to listen fails.
+            Err(source) => Err(listen_error(
+                &self.listener,
+                self.address.to_string(),
+                source,
+            )),
+        }
+    }
+}
+
+fn listen_error(listener: &Listener, address: String, source: io::Error) -> StartError {
+    StartError::Listen {
+        listener: listener.config.name.clone(),
+        address,
+        source,
+    }
+}
+
+fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = TcpListener::bind(address).and_then(|socket| {
+        let address = socket.local_addr()?;
+        Ok((socket, address))
+    });
+    bound.map_err(|source| admin_error(address, source))
+}
+
+fn admin_error(address: SocketAddr, source: io::Error) -> StartError {
+    StartError::Admin { address, source }
+}
+
+/// Gives each listener its socket.
+fn pair(
+    listeners: Vec<ListenerConfig>,
+    sockets: Vec<(Arc<str>, ListenSocket)>,
+) -> Result<Vec<(ListenerConfig, ListenSocket)>, StartError> {
+    if listeners.is_empty() {
+        return Err(StartError::NoListener);
+    }
+    let mut by_name = HashMap::with_capacity(sockets.len());
+    for (listener, socket) in sockets {
+        if by_name.insert(listener.clone(), socket).is_some() {
+            return Err(StartError::DuplicateListener { listener });
+        }
+    }
+    let mut names = HashSet::with_capacity(listeners.len());
+    let mut pairs = Vec::with_capacity(listeners.len());
+    for config in listeners {
+        let listener = config.name.clone();
+        if !names.insert(listener.clone()) {
+            return Err(StartError::DuplicateListener { listener });
+        }
+        match by_name.remove(&listener) {
+            Some(socket) => pairs.push((config, socket)),
+            None => return Err(StartError::NoSocket { listener }),
+        }
+    }
+    match by_name.into_keys().next() {
+        Some(listener) => Err(StartError::UnknownListener { listener }),
+        None => Ok(pairs),
+    }
+}

@@ -1,0 +1,121 @@
+//! The command line, and all that belongs to a process as a whole: its
+//! arguments, signals, log and exit codes.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::registry::{Registry, RegistryError};
+
+mod address;
+mod demo;
+mod log;
+mod quick;
+mod signals;
+
+/// Does what the command line says: the whole of a proxy's `main`.
+///
+/// `register` says which codecs and filters there are.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// fn main() -> ExitCode {
+///     meta_proxy::cli::main(|registry| {
+///         registry.codec(codec_thrift::Thrift)?;
+///         Ok(())
+///     })
+/// }
+/// ```
+///
+/// Exit codes: 0 after an end in order, 1 where the proxy does not start or ends
+/// otherwise, 2 for a command line that cannot be understood.
+pub fn main(register: impl FnOnce(&mut Registry) -> Result<(), RegistryError>) -> ExitCode {
+    main_with(Options::default(), register)
+}
+
+/// Does what [`main`] does, with what a command line cannot say.
+pub fn main_with(
+    options: Options,
+    register: impl FnOnce(&mut Registry) -> Result<(), RegistryError>,
+) -> ExitCode {
+    let command = match Arguments::try_parse() {
+        Ok(arguments) => arguments.command,
+        Err(error) => {
+            // Help and versions are errors too, of code 0. Nobody may be reading.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut registry = Registry::new();
+    let done = match register(&mut registry) {
+        Err(error) => Err(Failure::Start(error.into())),
+        Ok(()) => match command {
+            Command::Quick(arguments) => quick::run(arguments, &options, registry),
+            Command::Demo(arguments) => demo::run(&arguments),
+        },
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+        Err(Failure::Start(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a program sets for itself, rather than its command line.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    on_rest: Option<fn()>,
+}
+
+impl Options {
+    /// Passes `hook` on to [`ProxyBuilder::on_rest`](crate::ProxyBuilder::on_rest).
+    #[must_use]
+    pub fn on_rest(mut self, hook: fn()) -> Self {
+        self.on_rest = Some(hook);
+        self
+    }
+}
+
+/// A layer-7 proxy for RPC protocols.
+#[derive(Parser)]
+#[command(name = "meta-proxy", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Proxies one protocol from one address to one or more servers.
+    Quick(quick::QuickArguments),
+    /// Shows a canary release at work: two servers, a proxy and a client in one process.
+    Demo(demo::DemoArguments),
+}
+
+/// Why the program ends with a code other than 0.
+enum Failure {
+    /// The command line cannot be meant so.
+    Usage(anyhow::Error),
+    /// The proxy does not start, or ends otherwise than in order.
+    Start(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+/// The runtime of everything that is not a worker; it stays on this thread.
+fn control_runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}

@@ -1,0 +1,199 @@
+//! `meta-proxy quick`: a proxy without a configuration file.
+
+use std::{
+    io::{self, Write as _},
+    num::NonZeroUsize,
+    time::Duration,
+};
+
+use anyhow::anyhow;
+use meta_core::{Address, Route, Sharing};
+use meta_router::{ClusterConfig, RouteEntry, RouteTable};
+use serde_json::Value;
+
+use super::{
+    Failure, Options,
+    address::{AdminAddress, parse_address},
+    control_runtime, log,
+    signals::Signals,
+};
+use crate::{
+    builder::{Proxy, ProxyBuilder, Workers},
+    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    error::StartError,
+    handle::Handle,
+    registry::{LookupError, Registry},
+    sys,
+};
+
+/// The name of the only listener, its statistics, route and cluster.
+const NAME: &str = "quick";
+
+#[derive(clap::Args)]
+pub(super) struct QuickArguments {
+    /// The protocol: the name of a codec, or the last part of it, such as `thrift`.
+    #[arg(long, value_name = "NAME")]
+    protocol: String,
+    /// Where clients connect: IP:PORT or unix:PATH. Port 0 lets the system choose.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
+    listen: Address,
+    /// The servers, comma-separated: IP:PORT, HOST:PORT or unix:PATH. Host names are
+    /// resolved once.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
+    #[arg(required = true, value_delimiter = ',')]
+    upstream: Vec<Address>,
+    /// Let requests of all clients share connections to the servers, whatever is
+    /// usual for the protocol.
+    #[arg(long)]
+    multiplexing: bool,
+    /// Worker threads. Default: as many as there are CPUs for the process.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<NonZeroUsize>,
+    /// Bind each worker thread to a CPU.
+    #[arg(long)]
+    pin: bool,
+    /// What the codec is told.
+    #[arg(long, value_name = "JSON", value_parser = parse_json)]
+    codec_config: Option<Value>,
+    /// Where the admin pages are: IP:PORT, or `off`.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    admin: AdminAddress,
+    /// How long a request may take, in milliseconds; 0 for no limit.
+    #[arg(long, value_name = "N", default_value_t = 15_000)]
+    request_timeout_ms: u64,
+    /// How long a connection may be without a request, in milliseconds; 0 for no
+    /// limit.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    idle_timeout_ms: u64,
+    /// Connections open at a time; what comes beyond is closed. Default: no limit.
+    #[arg(long, value_name = "N")]
+    max_connections: Option<usize>,
+    /// How long requests under way may take when the process is told to end, in
+    /// seconds.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    drain_time_s: u64,
+    /// How long connections are still accepted when the process is told to end, in
+    /// seconds; `/ready` fails already.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    lame_duck_time_s: u64,
+    #[command(flatten)]
+    log: log::LogArguments,
+}
+
+/// Runs until a signal.
+pub(super) fn run(
+    arguments: QuickArguments,
+    options: &Options,
+    registry: Registry,
+) -> Result<(), Failure> {
+    arguments.log.init();
+    arguments.check_codec(&registry)?;
+    if let Err(error) = sys::raise_open_files() {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
+    control_runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let mut builder = arguments.builder(registry)?;
+        if let Some(hook) = options.on_rest {
+            builder = builder.on_rest(hook);
+        }
+        let started = builder.start().await;
+        let running = started.map_err(|error| arguments.explain(error))?;
+        announce(running.handle());
+        let deadline = Duration::from_secs(arguments.drain_time_s);
+        signals.watch(&running, deadline).await
+    })
+}
+
+impl QuickArguments {
+    fn codec(&self) -> ExtensionConfig {
+        let config = self.codec_config.clone().unwrap_or_default();
+        ExtensionConfig::new(&*self.protocol, config)
+    }
+
+    /// What is wrong with the codec is wrong with the command line.
+    fn check_codec(&self, registry: &Registry) -> Result<(), Failure> {
+        let Err(error) = registry.configure_codec(&self.codec()) else {
+            return Ok(());
+        };
+        let argument = match (&error, &self.codec_config) {
+            (LookupError::Config { .. }, Some(json)) => format!("--codec-config '{json}'"),
+            _ => format!("--protocol {}", self.protocol),
+        };
+        Err(Failure::Usage(anyhow::Error::new(error).context(argument)))
+    }
+
+    fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
+        let mut route = Route::to_cluster(NAME, NAME);
+        route.timeout = Some(Duration::from_millis(self.request_timeout_ms));
+        let table = RouteTable::new(NAME, vec![RouteEntry::new(Vec::new(), route)]);
+        let table = table.map_err(|errors| anyhow!("{errors:?}"))?;
+
+        let mut listener = ListenerConfig::new(NAME, self.codec(), table);
+        listener.max_connections = self.max_connections;
+        let idle_timeout = Duration::from_millis(self.idle_timeout_ms);
+        listener.connection.idle_timeout = Some(idle_timeout).filter(|time| !time.is_zero());
+
+        let mut cluster = ClusterConfig::new(NAME, self.upstream.clone());
+        cluster.sharing = self.multiplexing.then_some(Sharing::Shared);
+
+        let mut builder = Proxy::builder(registry)
+            .snapshot(Snapshot {
+                listeners: vec![listener],
+                clusters: vec![cluster],
+            })
+            .listener(NAME, self.listen.clone())
+            .lame_duck(Duration::from_secs(self.lame_duck_time_s))
+            .workers(self.workers());
+        if let AdminAddress::At(address) = self.admin {
+            builder = builder.admin(address);
+        }
+        Ok(builder)
+    }
+
+    fn workers(&self) -> Workers {
+        match (Workers::default(), self.concurrency) {
+            (Workers::Own { count, .. }, wanted) => Workers::Own {
+                count: wanted.unwrap_or(count),
+                pin: self.pin,
+            },
+            (other, _) => other,
+        }
+    }
+
+    /// Names the argument at fault.
+    fn explain(&self, error: StartError) -> Failure {
+        let argument = match &error {
+            StartError::Listen { .. } => format!("--listen {}", self.listen),
+            StartError::Admin { .. } => format!("--admin {}", self.admin),
+            _ => return error.into(),
+        };
+        let in_use = match &error {
+            StartError::Listen { source, .. } | StartError::Admin { source, .. } => {
+                source.kind() == io::ErrorKind::AddrInUse
+            }
+            _ => false,
+        };
+        let context = match in_use {
+            true => format!("{argument}: another socket has this address"),
+            false => argument,
+        };
+        Failure::Start(anyhow::Error::new(error).context(context))
+    }
+}
+
+/// Says where it listens. Whether anyone reads it is not our affair.
+pub(super) fn announce(handle: &Handle) {
+    let mut out = io::stdout().lock();
+    for (_, address) in handle.listeners() {
+        let _ = writeln!(out, "listening on {address}");
+    }
+    if let Some(address) = handle.admin_addr() {
+        let _ = writeln!(out, "admin on http://{address}");
+    }
+    let _ = out.flush();
+}
+
+fn parse_json(text: &str) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(text)
+}

@@ -1,0 +1,62 @@
+//! The end of the process: signals.
+
+use std::{future::poll_fn, io, task::Poll, time::Duration};
+
+use anyhow::anyhow;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Failure;
+use crate::handle::Running;
+
+/// SIGTERM and SIGINT, from the moment this is made.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The next one.
+    pub(super) async fn next(&mut self) {
+        poll_fn(|cx| {
+            let terminated = self.terminate.poll_recv(cx).is_ready();
+            match terminated || self.interrupt.poll_recv(cx).is_ready() {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// Lets the proxy run until a signal, and drains it then; a second signal ends
+    /// it at once.
+    pub(super) async fn watch(
+        &mut self,
+        running: &Running,
+        deadline: Duration,
+    ) -> Result<(), Failure> {
+        let handle = running.handle();
+        tokio::select! {
+            () = self.next() => {}
+            _ = handle.stopped() => return Err(anyhow!("the proxy has failed; see the log").into()),
+        }
+        tracing::info!("draining for up to {} s", deadline.as_secs_f64());
+        tokio::select! {
+            report = handle.drain(deadline) => {
+                tracing::info!("drained: {report}");
+                Ok(())
+            }
+            () = self.next() => {
+                handle.abort();
+                let report = handle.stopped().await;
+                Err(anyhow!("cut short by a second signal: {report}").into())
+            }
+        }
+    }
+}

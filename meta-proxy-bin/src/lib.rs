@@ -1,0 +1,51 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod accept;
+mod admin;
+mod builder;
+pub mod cli;
+mod config;
+mod dispatch;
+mod error;
+mod handle;
+mod listener;
+mod registry;
+mod socket;
+pub mod stats;
+mod supervisor;
+mod sys;
+mod worker;
+
+// The public interface is:
+pub use crate::{
+    builder::{Proxy, ProxyBuilder, Workers},
+    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    error::{ApplyError, StartError},
+    handle::{DrainReport, Handle, Phase, Running},
+    registry::{LookupError, Registry, RegistryError},
+    socket::{ListenSocket, MemoryConnector, MemoryListener, memory},
+};
+// What the types above are made of; one version of each in a program.
+pub use {meta_codec, meta_core, meta_router};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_public_can_be_shared_between_threads() {
+        fn assert<T: Send + Sync>() {}
+        assert::<Registry>();
+        assert::<ProxyBuilder>();
+        assert::<Running>();
+        assert::<Handle>();
+        assert::<Snapshot>();
+        assert::<stats::Stats>();
+        assert::<StartError>();
+        assert::<ApplyError>();
+        assert::<LookupError>();
+        assert::<MemoryConnector>();
+        assert::<ListenSocket>();
+    }
+}

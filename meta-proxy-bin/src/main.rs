@@ -1,0 +1,25 @@
+//! The meta-proxy program: the library with the protocols of this repository.
+
+use std::process::ExitCode;
+
+use meta_proxy::cli::{self, Options};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let options = Options::default().on_rest(give_memory_back);
+    cli::main_with(options, |registry| {
+        registry.codec(codec_thrift::Thrift)?;
+        Ok(())
+    })
+}
+
+/// Lets the system have what the calling thread has freed. The allocator does so
+/// only while the thread allocates, that is, not at rest.
+#[expect(unsafe_code, reason = "the allocator's interface is C")]
+fn give_memory_back() {
+    // SAFETY: no allocation is under way on this thread, and the others' are
+    // theirs.
+    unsafe { libmimalloc_sys::mi_collect(true) }
+}

@@ -1,0 +1,190 @@
+//! The statistics of a proxy, under Envoy's and Aeraki's names.
+//!
+//! | names | what |
+//! |---|---|
+//! | `meta_protocol.<stat_prefix>.<name>` | what the connections of a listener count: [`DownstreamStats`](crate::meta_codec::DownstreamStats) |
+//! | `cluster.<cluster>.<name>` | what the connections to a cluster count: [`UpstreamStats`](crate::meta_codec::UpstreamStats), and its members |
+//! | `listener.<address>.<name>` | connections, in all and by worker |
+//! | `server.<name>` | the process |
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use meta_core::stats::HistogramSnapshot;
+
+mod cells;
+mod collect;
+mod json;
+mod prometheus;
+#[cfg(test)]
+mod tests;
+
+/// What was counted up to one moment, summed over all workers.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    /// The name without what became a label.
+    family: String,
+    labels: Vec<(&'static str, String)>,
+    value: StatValue,
+}
+
+/// One statistic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StatValue {
+    /// A count that only grows.
+    Counter(u64),
+    /// A number that comes and goes.
+    Gauge(i64),
+    /// How durations are spread.
+    Histogram(HistogramSnapshot),
+}
+
+impl Stats {
+    /// The statistic `name`, such as `cluster.backend.upstream_rq_total`.
+    pub fn get(&self, name: &str) -> Option<&StatValue> {
+        self.entries.get(name).map(|entry| &entry.value)
+    }
+
+    /// The counter `name`; 0 where there is none.
+    pub fn counter(&self, name: &str) -> u64 {
+        match self.get(name) {
+            Some(StatValue::Counter(count)) => *count,
+            _ => 0,
+        }
+    }
+
+    /// The gauge `name`; 0 where there is none.
+    pub fn gauge(&self, name: &str) -> i64 {
+        match self.get(name) {
+            Some(StatValue::Gauge(value)) => *value,
+            _ => 0,
+        }
+    }
+
+    /// All of them, by name.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &StatValue)> {
+        let entries = self.entries.iter();
+        entries.map(|(name, entry)| (name.as_str(), &entry.value))
+    }
+
+    /// Those whose names `keep` wants.
+    #[must_use]
+    pub fn filtered(mut self, keep: impl Fn(&str) -> bool) -> Self {
+        self.entries.retain(|name, _| keep(name));
+        self
+    }
+
+    /// A line `name: value` for each; of histograms, count and sum.
+    pub fn to_text(&self) -> String {
+        let mut text = String::new();
+        for (name, value) in self.iter() {
+            // Writing to a string does not fail.
+            let _ = match value {
+                StatValue::Counter(count) => writeln!(text, "{name}: {count}"),
+                StatValue::Gauge(value) => writeln!(text, "{name}: {value}"),
+                StatValue::Histogram(histogram) => {
+                    let (count, sum) = (histogram.count(), sum_ms(histogram));
+                    writeln!(text, "{name}: count={count} sum_ms={sum}")
+                }
+            };
+        }
+        text
+    }
+
+    /// Adds `value` to what stands under the same name.
+    fn add(&mut self, scope: &Scope<'_>, metric: &str, value: StatValue) {
+        let name = match scope.path().as_str() {
+            "" => format!("{}.{metric}", scope.root()),
+            path => format!("{}.{path}.{metric}", scope.root()),
+        };
+        match self.entries.get_mut(&name) {
+            Some(entry) => entry.value.merge(value),
+            None => {
+                let entry = Entry {
+                    family: format!("{}.{metric}", scope.family()),
+                    labels: scope.labels(),
+                    value,
+                };
+                self.entries.insert(name, entry);
+            }
+        }
+    }
+}
+
+impl StatValue {
+    fn merge(&mut self, other: Self) {
+        match (self, other) {
+            (Self::Counter(count), Self::Counter(more)) => *count += more,
+            (Self::Gauge(value), Self::Gauge(more)) => *value += more,
+            (Self::Histogram(histogram), Self::Histogram(more)) => histogram.merge(&more),
+            // One name stands for one kind.
+            _ => {}
+        }
+    }
+}
+
+/// Whose statistics they are.
+#[derive(Clone, Copy, Debug)]
+enum Scope<'a> {
+    /// The connections of the listeners of a prefix.
+    MetaProtocol(&'a str),
+    Cluster(&'a str),
+    /// A listener, by its address.
+    Listener(&'a str),
+    ListenerWorker(&'a str, usize),
+    Server,
+}
+
+impl Scope<'_> {
+    /// What names begin with.
+    fn root(&self) -> &'static str {
+        match self {
+            Self::MetaProtocol(_) => "meta_protocol",
+            Self::Cluster(_) => "cluster",
+            Self::Listener(_) | Self::ListenerWorker(..) => "listener",
+            Self::Server => "server",
+        }
+    }
+
+    /// What stands between that and the name proper.
+    fn path(&self) -> String {
+        match self {
+            Self::MetaProtocol(name) | Self::Cluster(name) | Self::Listener(name) => {
+                (*name).to_owned()
+            }
+            Self::ListenerWorker(name, worker) => format!("{name}.worker_{worker}"),
+            Self::Server => String::new(),
+        }
+    }
+
+    /// What names begin with where the rest are labels. Envoy has no label for
+    /// the prefix of network filters.
+    fn family(&self) -> String {
+        match self {
+            Self::MetaProtocol(prefix) => format!("meta_protocol.{prefix}"),
+            Self::ListenerWorker(..) => "listener.worker".to_owned(),
+            _ => self.root().to_owned(),
+        }
+    }
+
+    fn labels(&self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Cluster(name) => vec![("envoy_cluster_name", (*name).to_owned())],
+            Self::Listener(address) => vec![("envoy_listener_address", (*address).to_owned())],
+            Self::ListenerWorker(address, worker) => vec![
+                ("envoy_listener_address", (*address).to_owned()),
+                ("envoy_worker_id", worker.to_string()),
+            ],
+            Self::MetaProtocol(_) | Self::Server => Vec::new(),
+        }
+    }
+}
+
+fn sum_ms(histogram: &HistogramSnapshot) -> f64 {
+    histogram.sum_us as f64 / 1_000.0
+}

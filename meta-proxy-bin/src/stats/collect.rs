@@ -1,0 +1,77 @@
+//! Reading the cells of a proxy.
+
+use super::{Scope, StatValue, Stats};
+use crate::{handle::Phase, listener::stat_address, supervisor::Shared, sys};
+
+impl Stats {
+    /// What stands in the cells of all workers.
+    pub(crate) fn collect(shared: &Shared) -> Self {
+        let mut stats = Self::default();
+        stats.add_server(shared);
+        stats.add_listeners(shared);
+        for cluster in &shared.clusters {
+            let scope = Scope::Cluster(&cluster.name);
+            // Nothing takes an endpoint for unhealthy.
+            let members = StatValue::Gauge(cluster.endpoints.len() as i64);
+            stats.add(&scope, "membership_total", members.clone());
+            stats.add(&scope, "membership_healthy", members);
+        }
+        for worker in shared.workers() {
+            for (listener, cells) in shared.plan.listeners.iter().zip(&worker.downstream) {
+                let scope = Scope::MetaProtocol(&listener.config.stat_prefix);
+                stats.add_downstream(&scope, cells);
+            }
+            for (cluster, cells) in &worker.upstream {
+                stats.add_upstream(&Scope::Cluster(cluster), cells);
+            }
+        }
+        stats
+    }
+
+    fn add_server(&mut self, shared: &Shared) {
+        // Envoy's numbers: live, draining, and still starting.
+        let state = match shared.phase() {
+            Phase::Ready => 0,
+            Phase::Starting => 3,
+            _ => 1,
+        };
+        let gauges = [
+            ("concurrency", shared.workers().len() as i64),
+            ("live", i64::from(state == 0)),
+            ("state", state),
+            ("total_connections", shared.open() as i64),
+            ("uptime", shared.began.elapsed().as_secs() as i64),
+        ];
+        let resident = sys::resident_bytes().map(|bytes| bytes as i64);
+        let memory = resident.map(|bytes| ("memory_physical_size", bytes));
+        for (name, value) in gauges.into_iter().chain(memory) {
+            self.add(&Scope::Server, name, StatValue::Gauge(value));
+        }
+    }
+
+    fn add_listeners(&mut self, shared: &Shared) {
+        let listeners = shared.plan.listeners.iter();
+        for (index, (listener, address)) in listeners.zip(&shared.addresses).enumerate() {
+            let address = stat_address(address);
+            let scope = Scope::Listener(&address);
+            let counters = [
+                ("downstream_cx_overflow", &listener.overflow),
+                ("downstream_cx_accept_error", &listener.accept_errors),
+            ];
+            for (name, counter) in counters {
+                self.add(&scope, name, StatValue::Counter(counter.value()));
+            }
+            for (worker, cells) in shared.workers().iter().enumerate() {
+                let Some(cells) = cells.downstream.get(index) else {
+                    continue;
+                };
+                for scope in [scope, Scope::ListenerWorker(&address, worker)] {
+                    let total = StatValue::Counter(cells.downstream_cx_total.value());
+                    let active = StatValue::Gauge(cells.downstream_cx_active.value());
+                    self.add(&scope, "downstream_cx_total", total);
+                    self.add(&scope, "downstream_cx_active", active);
+                }
+            }
+        }
+    }
+}

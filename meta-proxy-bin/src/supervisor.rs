@@ -1,0 +1,290 @@
+//! The life of a proxy: what brings it up, watches it and ends it.
+
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, OnceLock, atomic::AtomicUsize, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use meta_core::{Address, WorkerId};
+use meta_router::ClusterConfig;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    accept::Acceptor,
+    admin,
+    builder::Workers,
+    dispatch::{Dispatcher, QUEUE, Seat},
+    error::StartError,
+    handle::{DrainReport, Phase},
+    listener::Listener,
+    socket::Listening,
+    stats::Stats,
+    worker::{Plan, Worker, WorkerCells, spawn_task, spawn_thread},
+};
+
+mod apply;
+
+/// What handles, admin and supervisor know of a proxy.
+pub(crate) struct Shared {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) clusters: Vec<ClusterConfig>,
+    /// By listener.
+    pub(crate) addresses: Vec<Address>,
+    pub(crate) admin: Option<SocketAddr>,
+    /// By worker, once they have started.
+    cells: OnceLock<Vec<WorkerCells>>,
+    pub(crate) began: Instant,
+    /// Ends everything at once.
+    pub(crate) abort: CancellationToken,
+    phase: watch::Sender<Phase>,
+    drain: watch::Sender<Option<Duration>>,
+    report: OnceLock<DrainReport>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        plan: Plan,
+        clusters: Vec<ClusterConfig>,
+        addresses: Vec<Address>,
+        admin: Option<SocketAddr>,
+    ) -> Self {
+        Self {
+            plan: Arc::new(plan),
+            clusters,
+            addresses,
+            admin,
+            cells: OnceLock::new(),
+            began: Instant::now(),
+            abort: CancellationToken::new(),
+            phase: watch::Sender::new(Phase::Starting),
+            drain: watch::Sender::new(None),
+            report: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn listeners(&self) -> impl Iterator<Item = (&Arc<str>, &Address)> {
+        let listeners = self.plan.listeners.iter();
+        let names = listeners.map(|listener| &listener.config.name);
+        names.zip(&self.addresses)
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    pub(crate) fn phases(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::collect(self)
+    }
+
+    /// What the workers count; none before they have started.
+    pub(crate) fn workers(&self) -> &[WorkerCells] {
+        self.cells.get().map_or(&[], |cells| cells)
+    }
+
+    /// Connections open, or on their way to a worker.
+    pub(crate) fn open(&self) -> usize {
+        let loads = self.workers().iter().map(|cells| &cells.load);
+        loads.map(|load| load.load(Relaxed)).sum()
+    }
+
+    /// Asks for a drain, unless one was asked for before.
+    pub(crate) fn request_drain(&self, deadline: Duration) {
+        self.drain.send_if_modified(|request| {
+            let first = request.is_none();
+            request.get_or_insert(deadline);
+            first
+        });
+    }
+
+    pub(crate) async fn stopped(&self) -> DrainReport {
+        // The sender is a part of what is borrowed here.
+        let _ = self
+            .phases()
+            .wait_for(|phase| *phase == Phase::Stopped)
+            .await;
+        self.report.get().copied().unwrap_or_default()
+    }
+
+    fn enter(&self, phase: Phase) {
+        tracing::debug!(%phase, "phase");
+        self.phase.send_replace(phase);
+    }
+}
+
+/// Holds the tasks and threads of a proxy. Dropping it aborts them all.
+pub(crate) struct Supervisor {
+    shared: Arc<Shared>,
+    lame_duck: Duration,
+    workers: JoinSet<usize>,
+    acceptors: JoinSet<()>,
+    stop_accepting: CancellationToken,
+    admin: JoinSet<()>,
+}
+
+impl Supervisor {
+    pub(crate) fn new(shared: Arc<Shared>, lame_duck: Duration) -> Self {
+        Self {
+            shared,
+            lame_duck,
+            workers: JoinSet::new(),
+            acceptors: JoinSet::new(),
+            stop_accepting: CancellationToken::new(),
+            admin: JoinSet::new(),
+        }
+    }
+
+    /// Answers on the admin socket until the end.
+    pub(crate) fn start_admin(&mut self, socket: TcpListener) -> io::Result<()> {
+        socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        self.admin.spawn(admin::serve(socket, self.shared.clone()));
+        Ok(())
+    }
+
+    /// Starts the workers, and waits until they are ready for connections.
+    pub(crate) async fn start_workers(
+        &mut self,
+        workers: &Workers,
+    ) -> Result<Dispatcher, StartError> {
+        let count = match workers {
+            Workers::Own { count, .. } => count.get(),
+            Workers::Current => 1,
+        };
+        let mut seats = Vec::with_capacity(count);
+        let mut starting = Vec::with_capacity(count);
+        for index in 0..count {
+            let (sender, incoming) = mpsc::channel(QUEUE);
+            let (started, when_started) = oneshot::channel();
+            let (ended, when_ended) = oneshot::channel();
+            let load = Arc::new(AtomicUsize::new(0));
+            let worker = Worker {
+                id: WorkerId(index),
+                plan: self.shared.plan.clone(),
+                incoming,
+                abort: self.shared.abort.clone(),
+                load: load.clone(),
+                started,
+            };
+            match workers {
+                Workers::Own { pin, .. } => {
+                    spawn_thread(worker, ended, *pin).map_err(|source| StartError::Worker {
+                        worker: index,
+                        source,
+                    })?;
+                }
+                Workers::Current => spawn_task(worker, ended),
+            }
+            let ended = async { when_ended.await.unwrap_or_default() };
+            self.workers.spawn(ended);
+            seats.push(Seat { load, sender });
+            starting.push(when_started);
+        }
+        let mut cells = Vec::with_capacity(count);
+        for (worker, started) in starting.into_iter().enumerate() {
+            let died = |_| Err(io::Error::other("it ended before it began"));
+            let started = started.await.unwrap_or_else(died);
+            cells.push(started.map_err(|source| StartError::Worker { worker, source })?);
+        }
+        let _ = self.shared.cells.set(cells);
+        Ok(Dispatcher::new(seats))
+    }
+
+    /// Accepts the connections of the listener `index`.
+    pub(crate) fn accept(
+        &mut self,
+        index: usize,
+        listener: Arc<Listener>,
+        socket: Listening,
+        dispatcher: Dispatcher,
+    ) {
+        let acceptor = Acceptor {
+            index,
+            listener,
+            dispatcher,
+        };
+        let stop = self.stop_accepting.clone();
+        self.acceptors.spawn(acceptor.run(socket, stop));
+    }
+
+    /// Says that all is up, and runs in the background until the end.
+    pub(crate) fn go(self) {
+        self.shared.enter(Phase::Ready);
+        tokio::spawn(self.run());
+    }
+
+    async fn run(mut self) {
+        let shared = self.shared.clone();
+        let mut requests = shared.drain.subscribe();
+        let deadline = tokio::select! {
+            biased;
+            () = shared.abort.cancelled() => Duration::ZERO,
+            Ok(request) = requests.wait_for(Option::is_some) => request.unwrap_or_default(),
+            Some(_) = self.workers.join_next() => {
+                tracing::error!("a worker has ended by itself: the proxy stops");
+                shared.abort.cancel();
+                Duration::ZERO
+            }
+        };
+        let report = self.drain(deadline).await;
+        let _ = shared.report.set(report);
+        shared.enter(Phase::Stopped);
+    }
+
+    async fn drain(&mut self, deadline: Duration) -> DrainReport {
+        let shared = self.shared.clone();
+        shared.enter(Phase::LameDuck);
+        if !self.lame_duck.is_zero() {
+            tokio::select! {
+                () = shared.abort.cancelled() => {}
+                () = tokio::time::sleep(self.lame_duck) => {}
+            }
+        }
+        shared.enter(Phase::Draining);
+        let began = Instant::now();
+        let mut open = shared.open();
+        let in_order = async {
+            self.stop_accepting.cancel();
+            while self.acceptors.join_next().await.is_some() {}
+            // Those that were queued have been accepted. With the last acceptor went
+            // the last way to the workers, which is their word to drain.
+            open = shared.open();
+            while self.workers.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            biased;
+            () = shared.abort.cancelled() => {}
+            () = in_order => {}
+            () = tokio::time::sleep(deadline) => {}
+        }
+        shared.abort.cancel();
+        self.acceptors.shutdown().await;
+        let mut aborted = 0;
+        while let Some(ended) = self.workers.join_next().await {
+            aborted += ended.unwrap_or_default();
+        }
+        DrainReport {
+            closed: open.saturating_sub(aborted),
+            aborted,
+            elapsed: began.elapsed(),
+        }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        self.shared.abort.cancel();
+        if self.shared.phase() != Phase::Stopped {
+            self.shared.enter(Phase::Stopped);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What of a snapshot can be put in force while the proxy runs.
+
+use std::fmt::Debug;
+
+use super::Shared;
+use crate::{
+    config::{ListenerConfig, Snapshot},
+    error::ApplyError,
+    listener::Listener,
+};
+
+impl Shared {
+    pub(crate) fn apply(&self, snapshot: Snapshot) -> Result<(), ApplyError> {
+        if !is_same(&self.clusters, &snapshot.clusters) {
+            return Err(ApplyError::Clusters);
+        }
+        let listeners = &self.plan.listeners;
+        let of_name = |config: &ListenerConfig| {
+            let found = listeners.iter().find(|l| l.config.name == config.name);
+            found.ok_or_else(|| ApplyError::Listeners {
+                listener: config.name.clone(),
+                added: true,
+            })
+        };
+        let mut pairs: Vec<(&Listener, _)> = Vec::new();
+        for config in snapshot.listeners {
+            let listener = of_name(&config)?;
+            if let Some(what) = difference(&listener.config, &config) {
+                return Err(ApplyError::Restart {
+                    listener: config.name,
+                    what,
+                });
+            }
+            pairs.push((listener, config.routes));
+        }
+        let is_missing = |name| !pairs.iter().any(|(l, _)| l.config.name == name);
+        if let Some(missing) = listeners.iter().find(|l| is_missing(l.config.name.clone())) {
+            return Err(ApplyError::Listeners {
+                listener: missing.config.name.clone(),
+                added: false,
+            });
+        }
+        for (listener, routes) in pairs {
+            listener.routes.replace(routes);
+        }
+        Ok(())
+    }
+}
+
+/// What differs between the two, besides routes.
+fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'static str> {
+    let differences = [
+        (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
+        (running.codec != wanted.codec, "codecs"),
+        (running.filters != wanted.filters, "filters"),
+        (running.limits != wanted.limits, "limits"),
+        (
+            !is_same(&running.connection, &wanted.connection)
+                || running.max_connections != wanted.max_connections,
+            "bounds on connections",
+        ),
+    ];
+    let first = differences.into_iter().find(|(differs, _)| *differs);
+    first.map(|(_, what)| what)
+}
+
+/// Whether two plain values are alike, of types that know no equality: their
+/// debug form shows every field.
+fn is_same<T: Debug + ?Sized>(one: &T, other: &T) -> bool {
+    format!("{one:?}") == format!("{other:?}")
+}

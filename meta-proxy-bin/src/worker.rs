@@ -1,0 +1,206 @@
+//! A worker: connections, and all that they share with no other worker.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
+    },
+};
+
+use meta_codec::{Downstream, DownstreamStats, Drain, RESOLUTION, Transport, UpstreamStats, Wheel};
+use meta_core::{ConnectionInfo, ResolveRoute, Session, WorkerId};
+use meta_router::{Clusters, Connect, Router};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+mod connection;
+mod rest;
+mod stack;
+mod thread;
+
+pub(crate) use self::thread::{spawn_task, spawn_thread};
+use self::{connection::Connection, rest::Rest, stack::Stack};
+use crate::{
+    dispatch::Incoming,
+    listener::{Listener, Place},
+    socket::{Accepted, Stream},
+};
+
+/// What all workers are made from.
+pub(crate) struct Plan {
+    pub(crate) listeners: Vec<Arc<Listener>>,
+    pub(crate) clusters: Arc<Clusters>,
+    pub(crate) connector: Arc<dyn Connect>,
+    /// What a worker calls when it comes to rest.
+    pub(crate) on_rest: Option<fn()>,
+}
+
+/// What one worker counts.
+#[derive(Clone)]
+pub(crate) struct WorkerCells {
+    /// By listener, in their order.
+    pub(crate) downstream: Vec<Arc<DownstreamStats>>,
+    /// By cluster; one that several listeners use is there several times.
+    pub(crate) upstream: Vec<(Arc<str>, Arc<UpstreamStats>)>,
+    /// Connections on it, or on their way to it.
+    pub(crate) load: Arc<AtomicUsize>,
+}
+
+/// A worker that has not started.
+pub(crate) struct Worker {
+    pub(crate) id: WorkerId,
+    pub(crate) plan: Arc<Plan>,
+    /// Its end is the word to drain.
+    pub(crate) incoming: mpsc::Receiver<Incoming>,
+    /// Ends everything at once.
+    pub(crate) abort: CancellationToken,
+    pub(crate) load: Arc<AtomicUsize>,
+    pub(crate) started: oneshot::Sender<io::Result<WorkerCells>>,
+}
+
+/// One listener, as one worker sees it.
+struct Front {
+    listener: Arc<Listener>,
+    downstream: Arc<Downstream>,
+    stack: Stack,
+    routes: Arc<dyn ResolveRoute>,
+}
+
+impl Worker {
+    /// Serves connections until there will be no more and the last has ended, or
+    /// until the abort; returns how many were aborted.
+    pub(crate) async fn run(self) -> usize {
+        let drain = Drain::new();
+        let (wheel, driver) = Wheel::new();
+        let mut timers = JoinSet::new();
+        timers.spawn(driver);
+        let (fronts, cells) = self.prepare(&wheel, &drain);
+        let mut rest = self.plan.on_rest.map(|hook| Rest::new(hook, cells.clone()));
+        let Self {
+            mut incoming,
+            abort,
+            started,
+            ..
+        } = self;
+        if started.send(Ok(cells)).is_err() {
+            return 0;
+        }
+        let mut connections = JoinSet::new();
+        while !(drain.has_begun() && connections.is_empty()) {
+            tokio::select! {
+                biased;
+                () = abort.cancelled() => {
+                    while connections.try_join_next().is_some() {}
+                    return connections.len() + incoming.len();
+                }
+                next = incoming.recv(), if !drain.has_begun() => match next {
+                    Some(next) => {
+                        if let Some(front) = fronts.get(next.listener) {
+                            front.serve(next, &mut connections);
+                        }
+                    }
+                    None => {
+                        // A request that has arrived by now is answered: this lets
+                        // every connection see what its socket holds.
+                        tokio::time::sleep(RESOLUTION).await;
+                        drain.begin();
+                    }
+                },
+                Some(ended) = connections.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a connection's task failed");
+                    }
+                }
+                () = rest::watch(&mut rest) => {}
+            }
+        }
+        0
+    }
+
+    /// What the connections of this worker share.
+    fn prepare(&self, wheel: &Wheel, drain: &Drain) -> (Vec<Front>, WorkerCells) {
+        let mut cells = WorkerCells {
+            downstream: Vec::new(),
+            upstream: Vec::new(),
+            load: self.load.clone(),
+        };
+        let mut fronts = Vec::new();
+        for listener in &self.plan.listeners {
+            let config = &listener.config;
+            let stats = Arc::new(DownstreamStats::of_worker());
+            let router = Router::new(
+                listener.codec.clone(),
+                config.limits,
+                self.id,
+                wheel.clone(),
+                &self.plan.clusters,
+                self.plan.connector.clone(),
+            );
+            let upstream = router.stats();
+            cells
+                .upstream
+                .extend(upstream.map(|(name, stats)| (name.clone(), stats.clone())));
+            cells.downstream.push(stats.clone());
+            fronts.push(Front {
+                downstream: Arc::new(Downstream::new(
+                    listener.codec.clone(),
+                    config.limits,
+                    config.connection.clone(),
+                    stats,
+                    wheel.clone(),
+                    drain.clone(),
+                )),
+                stack: Stack::new(router, &listener.filters, self.id),
+                routes: listener.routes.clone(),
+                listener: listener.clone(),
+            });
+        }
+        (fronts, cells)
+    }
+}
+
+impl Front {
+    fn serve(&self, incoming: Incoming, connections: &mut JoinSet<()>) {
+        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let Accepted {
+            stream,
+            remote,
+            local,
+        } = incoming.accepted;
+        let session = Session::new(ConnectionInfo {
+            id: NEXT_ID.fetch_add(1, Relaxed),
+            listener: self.listener.config.name.clone(),
+            remote,
+            local,
+            routes: Some(self.routes.clone()),
+        });
+        let place = incoming.place;
+        let watched = match stream {
+            Stream::Tcp(stream) => TcpStream::from_std(stream)
+                .map(|stream| connections.spawn(self.drive(stream, session, place))),
+            Stream::Unix(stream) => UnixStream::from_std(stream)
+                .map(|stream| connections.spawn(self.drive(stream, session, place))),
+            Stream::Memory(stream) => Ok(connections.spawn(self.drive(stream, session, place))),
+        };
+        if let Err(error) = watched {
+            self.listener.accept_errors.inc();
+            tracing::warn!(%error, "cannot watch a connection");
+        }
+    }
+
+    fn drive<T: Transport>(
+        &self,
+        transport: T,
+        session: Session,
+        place: Place,
+    ) -> impl Future<Output = ()> + Send + use<T> {
+        let service = self.stack.clone();
+        let served = self.downstream.serve(transport, service, session.clone());
+        Connection::new(served, session, place)
+    }
+}

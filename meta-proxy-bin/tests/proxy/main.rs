@@ -1,0 +1,16 @@
+//! A proxy as its users see it: through the library, the program and the admin.
+
+mod admin;
+mod cli;
+mod demo;
+mod drain;
+mod faults;
+mod filters;
+mod http;
+mod program;
+mod quick;
+mod rest;
+mod serve;
+mod start;
+mod thrift;
+mod toy;

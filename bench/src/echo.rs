@@ -1,0 +1,131 @@
+//! The server behind the proxies: answers every call with its own argument.
+//!
+//! One thread, non-blocking sockets. Calls on one connection may be pipelined
+//! and are answered in order.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+use crate::net::{Fill, Inbox, Outbox};
+use crate::protocol::{self, Protocol};
+use crate::sys;
+
+/// No more calls are read from a connection while this much is to be sent.
+const MAX_WAITING: usize = 4 << 20;
+const LISTENER: Token = Token(usize::MAX);
+
+/// Options of the `echo` command.
+#[derive(Args, Debug)]
+pub(crate) struct EchoArgs {
+    /// Address to listen on; the one in use is printed once it is open.
+    #[arg(long, default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Protocol to speak.
+    #[arg(long, default_value = "thrift")]
+    protocol: String,
+    /// CPU to run on.
+    #[arg(long)]
+    cpu: Option<usize>,
+}
+
+/// Serves until killed.
+pub(crate) fn run(args: &EchoArgs) -> Result<()> {
+    let protocol = protocol::by_name(&args.protocol)?;
+    if let Some(cpu) = args.cpu {
+        sys::pin_to_cpu(cpu).context("cannot pin to the CPU")?;
+    }
+    let mut poll = Poll::new()?;
+    let mut listener = TcpListener::bind(args.listen).context("cannot listen")?;
+    poll.registry()
+        .register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("listening on {}", listener.local_addr()?);
+
+    let mut connections = Slab::new();
+    let mut events = Events::with_capacity(1_024);
+    loop {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            other => other?,
+        }
+        for event in &events {
+            if event.token() == LISTENER {
+                accept(&poll, &listener, &mut connections)?;
+                continue;
+            }
+            let key = event.token().0;
+            let Some(connection) = connections.get_mut(key) else {
+                continue;
+            };
+            match connection.on_event(event, protocol) {
+                Ok(true) => {}
+                Ok(false) => drop(connections.remove(key)),
+                Err(error) => {
+                    eprintln!("echo: {error:#}");
+                    connections.remove(key);
+                }
+            }
+        }
+    }
+}
+
+/// Takes in every connection that waits.
+fn accept(poll: &Poll, listener: &TcpListener, connections: &mut Slab<Connection>) -> Result<()> {
+    loop {
+        let mut stream = match listener.accept() {
+            Ok((stream, _)) => stream,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error).context("cannot accept"),
+        };
+        stream.set_nodelay(true)?;
+        let entry = connections.vacant_entry();
+        poll.registry().register(
+            &mut stream,
+            Token(entry.key()),
+            Interest::READABLE | Interest::WRITABLE,
+        )?;
+        entry.insert(Connection {
+            stream,
+            inbox: Inbox::default(),
+            outbox: Outbox::default(),
+            readable: false,
+        });
+    }
+}
+
+/// One accepted connection.
+#[derive(Debug)]
+struct Connection {
+    stream: TcpStream,
+    inbox: Inbox,
+    outbox: Outbox,
+    /// Events tell of changes only: whether reading has more to give.
+    readable: bool,
+}
+
+impl Connection {
+    /// Reads, answers and writes as far as it goes; false when done for good.
+    fn on_event(&mut self, event: &Event, protocol: &dyn Protocol) -> Result<bool> {
+        self.readable |= event.is_readable() || event.is_read_closed();
+        self.outbox.flush(&mut self.stream)?;
+        while self.readable && self.outbox.waiting() < MAX_WAITING {
+            match self.inbox.fill(&mut self.stream)? {
+                Fill::More => {}
+                // After the peer's last bytes no further event would come.
+                Fill::Drained => self.readable = event.is_read_closed(),
+                Fill::Closed => return Ok(false),
+            }
+            while let Some(len) = self.inbox.frame(protocol)? {
+                protocol.write_reply(&self.inbox.data()[..len], self.outbox.tail())?;
+                self.inbox.consume(len);
+            }
+            self.outbox.flush(&mut self.stream)?;
+        }
+        Ok(true)
+    }
+}

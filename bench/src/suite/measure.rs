@@ -1,0 +1,130 @@
+//! One measurement: one case against one peer, in fresh processes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::cases::{CONNECTIONS, Case};
+use super::peer::{Binaries, Peer};
+use super::process::Server;
+use crate::load::{self, Latency, LoadSpec};
+use crate::procfs;
+use crate::protocol::Protocol;
+
+/// What all measurements of a suite have in common.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) protocol: &'static dyn Protocol,
+    pub(crate) binaries: Binaries,
+    pub(crate) work_dir: PathBuf,
+    pub(crate) proxy_cpu: usize,
+    pub(crate) echo_cpu: usize,
+    pub(crate) warm_up: Duration,
+    pub(crate) duration: Duration,
+    /// How long memory gets to come back after load.
+    pub(crate) settle: Duration,
+    pub(crate) idle_connections: usize,
+    /// Whether the load generator writes each call by itself.
+    pub(crate) single_writes: bool,
+}
+
+impl Setup {
+    /// Starts an echo server and, unless the peer is direct, a proxy to it.
+    pub(crate) fn start(&self, peer: Peer) -> Result<(Server, Option<Server>)> {
+        let echo = Server::echo(self.protocol, self.echo_cpu, &self.work_dir)
+            .context("starting the echo server")?;
+        let proxy = Server::proxy(
+            peer,
+            &self.binaries,
+            self.protocol,
+            echo.address(),
+            self.proxy_cpu,
+            &self.work_dir,
+        )
+        .with_context(|| format!("starting {peer}"))?;
+        Ok((echo, proxy))
+    }
+}
+
+/// The figures of one round, or medians of several rounds.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Measurement {
+    /// Verified replies per second.
+    pub(crate) requests_per_second: f64,
+    /// Latency in microseconds.
+    pub(crate) latency: Latency,
+    /// The proxy's CPU time per request in microseconds.
+    pub(crate) cpu: Option<f64>,
+    /// The share of the window that the proxy spent on its CPU.
+    pub(crate) busy: Option<f64>,
+    /// The echo server's CPU time per request in microseconds.
+    pub(crate) echo_cpu: f64,
+    /// The highest resident memory of the proxy so far, in KiB.
+    pub(crate) peak_memory: Option<u64>,
+}
+
+/// Starts a peer, makes the case's load, and takes the readings.
+pub(crate) fn measure(case: &Case, peer: Peer, setup: &Setup) -> Result<Measurement> {
+    let (echo, proxy) = setup.start(peer)?;
+    let spec = LoadSpec {
+        target: proxy.as_ref().unwrap_or(&echo).address(),
+        connections: CONNECTIONS,
+        in_flight: case.in_flight,
+        body: case.body,
+        single_writes: setup.single_writes,
+        rate: case.rate,
+        warm_up: setup.warm_up,
+        duration: setup.duration,
+        count: None,
+    };
+    let mut proxy_time = Stopwatch::new(proxy.as_ref());
+    let mut echo_time = Stopwatch::new(Some(&echo));
+    let result = load::run(&spec, setup.protocol, || {
+        proxy_time.read()?;
+        echo_time.read()
+    })?;
+
+    let per_request = |time: Duration| time.as_secs_f64() * 1e6 / result.requests as f64;
+    let memory = proxy.as_ref().map(|proxy| procfs::memory(proxy.pid()));
+    Ok(Measurement {
+        requests_per_second: result.requests as f64 / result.seconds,
+        latency: result.latency,
+        cpu: proxy_time.between().map(per_request),
+        busy: proxy_time
+            .between()
+            .map(|time| time.as_secs_f64() / result.seconds),
+        echo_cpu: echo_time.between().map_or(0.0, per_request),
+        peak_memory: memory.transpose()?.map(|memory| memory.peak),
+    })
+}
+
+/// Takes a process's CPU time at the two marks of a run.
+struct Stopwatch {
+    pid: Option<u32>,
+    readings: Vec<Duration>,
+}
+
+impl Stopwatch {
+    fn new(server: Option<&Server>) -> Self {
+        Self {
+            pid: server.map(Server::pid),
+            readings: Vec::new(),
+        }
+    }
+
+    fn read(&mut self) -> Result<()> {
+        if let Some(pid) = self.pid {
+            self.readings.push(procfs::cpu_time(pid)?);
+        }
+        Ok(())
+    }
+
+    fn between(&self) -> Option<Duration> {
+        match self.readings[..] {
+            [start, end] => Some(end.saturating_sub(start)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The memory case: what a proxy holds when idle, with many idle connections,
+//! under heavy load, and after each of them.
+
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+
+use super::cases::CONNECTIONS;
+use super::measure::Setup;
+use super::peer::Peer;
+use super::process::Server;
+use crate::load::{self, IdleConnections, LoadSpec};
+use crate::procfs::{self, Memory};
+
+/// Argument size of the heavy load.
+const HEAVY_BODY: usize = 1 << 20;
+/// How long a proxy gets before its first reading.
+const START: Duration = Duration::from_secs(1);
+/// How long it gets at least to give memory back: some do so a second or two
+/// after they have come to rest.
+const REST: Duration = Duration::from_secs(3);
+
+/// The stages of the case, in order.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct MemoryReading {
+    /// Before the first connection.
+    pub(crate) started: Memory,
+    /// With all idle connections open after a call each.
+    pub(crate) connected: Memory,
+    /// Some time after they were closed.
+    pub(crate) closed: Memory,
+    /// At the end of the heavy load; its `peak` is that of the load.
+    pub(crate) loaded: Memory,
+    /// Some time after the heavy load.
+    pub(crate) after: Memory,
+}
+
+/// Takes one proxy through all stages.
+pub(crate) fn measure(peer: Peer, setup: &Setup) -> Result<MemoryReading> {
+    let (echo, proxy) = setup.start(peer)?;
+    let proxy = proxy.context("memory is measured of proxies")?;
+    thread::sleep(START);
+    let started = procfs::memory(proxy.pid())?;
+    let settle = setup.settle.max(REST);
+
+    let idle = IdleConnections::open(proxy.address(), setup.idle_connections, setup.protocol)?;
+    thread::sleep(START);
+    let connected = procfs::memory(proxy.pid())?;
+    idle.check()?;
+    drop(idle);
+    thread::sleep(settle);
+    let closed = procfs::memory(proxy.pid())?;
+
+    procfs::reset_peak(proxy.pid())?;
+    let loaded = load_heavily(&proxy, setup)?;
+    thread::sleep(settle);
+    let after = procfs::memory(proxy.pid())?;
+    drop(echo);
+    Ok(MemoryReading {
+        started,
+        connected,
+        closed,
+        loaded,
+        after,
+    })
+}
+
+fn load_heavily(proxy: &Server, setup: &Setup) -> Result<Memory> {
+    let spec = LoadSpec {
+        target: proxy.address(),
+        connections: CONNECTIONS,
+        in_flight: 1,
+        body: HEAVY_BODY,
+        single_writes: false,
+        rate: None,
+        warm_up: Duration::ZERO,
+        duration: setup.duration,
+        count: None,
+    };
+    let mut last = Memory::default();
+    load::run(&spec, setup.protocol, || {
+        last = procfs::memory(proxy.pid())?;
+        Ok(())
+    })?;
+    Ok(last)
+}

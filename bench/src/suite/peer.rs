@@ -1,0 +1,207 @@
+//! Who is compared: how each proxy is configured and started.
+
+use std::fmt;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::protocol::Protocol;
+
+/// One column of the comparison.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Peer {
+    /// No proxy: the load generator calls the echo server.
+    Direct,
+    /// meta-proxy with exclusive upstream connections.
+    Ours,
+    /// meta-proxy with `--multiplexing`.
+    OursMux,
+    /// Envoy with the protocol's own filter.
+    Envoy,
+    /// HAProxy in TCP mode, which does not look at the bytes.
+    Haproxy,
+}
+
+impl Peer {
+    /// All of them, in the order they take turns.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Direct,
+        Self::Ours,
+        Self::OursMux,
+        Self::Envoy,
+        Self::Haproxy,
+    ];
+
+    /// Whether there is a process between load and echo server.
+    pub(crate) fn is_proxy(self) -> bool {
+        self != Self::Direct
+    }
+
+    /// The name on the command line and in the tables.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Ours => "ours",
+            Self::OursMux => "ours-mux",
+            Self::Envoy => "envoy",
+            Self::Haproxy => "haproxy",
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where the proxies' programs are.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Binaries {
+    /// The meta-proxy program.
+    #[arg(long, value_name = "PATH", default_value = "meta-proxy")]
+    meta_proxy: PathBuf,
+    /// The Envoy program.
+    #[arg(long, value_name = "PATH", default_value = "envoy")]
+    envoy: PathBuf,
+    /// The HAProxy program.
+    #[arg(long, value_name = "PATH", default_value = "haproxy")]
+    haproxy: PathBuf,
+}
+
+impl Binaries {
+    /// The program that a peer runs.
+    fn program(&self, peer: Peer) -> Option<&Path> {
+        match peer {
+            Peer::Direct => None,
+            Peer::Ours | Peer::OursMux => Some(&self.meta_proxy),
+            Peer::Envoy => Some(&self.envoy),
+            Peer::Haproxy => Some(&self.haproxy),
+        }
+    }
+
+    /// Fails, before anything is measured, if a peer cannot be started.
+    pub(crate) fn check(&self, peer: Peer) -> Result<()> {
+        let Some(program) = self.program(peer) else {
+            return Ok(());
+        };
+        let version = if peer == Peer::Haproxy {
+            "-v"
+        } else {
+            "--version"
+        };
+        Command::new(program)
+            .arg(version)
+            .output()
+            .with_context(|| format!("cannot run {} for {peer}", program.display()))?;
+        Ok(())
+    }
+
+    /// The command that starts a peer as a proxy from `listen` to `upstream`,
+    /// with one worker. Configuration files go to `work_dir`.
+    pub(crate) fn command(
+        &self,
+        peer: Peer,
+        protocol: &dyn Protocol,
+        listen: SocketAddr,
+        upstream: SocketAddr,
+        work_dir: &Path,
+    ) -> Result<Option<Command>> {
+        let Some(program) = self.program(peer) else {
+            return Ok(None);
+        };
+        let mut command = Command::new(program);
+        match peer {
+            Peer::Direct => {}
+            Peer::Ours | Peer::OursMux => {
+                command.args(["quick", "--protocol", protocol.name()]);
+                command.args(["--listen", &listen.to_string()]);
+                command.args(["--upstream", &upstream.to_string()]);
+                command.args(["--concurrency", "1", "--admin", "off"]);
+                command.args(["--log-level", "warn"]);
+                if peer == Peer::OursMux {
+                    command.arg("--multiplexing");
+                }
+            }
+            Peer::Envoy => {
+                let file = work_dir.join("envoy.yaml");
+                fs::write(&file, envoy_config(protocol, listen, upstream))?;
+                command.arg("--config-path").arg(file);
+                command.args(["--concurrency", "1", "--disable-hot-restart"]);
+                command.args(["--log-level", "error"]);
+            }
+            Peer::Haproxy => {
+                let file = work_dir.join("haproxy.cfg");
+                fs::write(&file, haproxy_config(listen, upstream))?;
+                command.arg("-db").arg("-f").arg(file);
+            }
+        }
+        Ok(Some(command))
+    }
+}
+
+fn envoy_config(protocol: &dyn Protocol, listen: SocketAddr, upstream: SocketAddr) -> String {
+    let socket = |address: SocketAddr| {
+        format!(
+            "{{socket_address: {{address: {}, port_value: {}}}}}",
+            address.ip(),
+            address.port()
+        )
+    };
+    format!(
+        "\
+static_resources:
+  listeners:
+  - name: bench
+    address: {listen}
+    filter_chains:
+    - filters:
+      - {filter}
+  clusters:
+  - name: echo
+    type: STATIC
+    connect_timeout: 5s
+    load_assignment:
+      cluster_name: echo
+      endpoints:
+      - lb_endpoints:
+        - endpoint:
+            address: {upstream}
+    circuit_breakers:
+      thresholds:
+      - max_connections: 1000000
+        max_pending_requests: 1000000
+        max_requests: 1000000
+        max_retries: 1000000
+",
+        listen = socket(listen),
+        upstream = socket(upstream),
+        filter = protocol.envoy_filter(),
+    )
+}
+
+fn haproxy_config(listen: SocketAddr, upstream: SocketAddr) -> String {
+    // Each of its connections takes two of the open files permitted.
+    format!(
+        "\
+global
+    nbthread 1
+    maxconn 9950
+defaults
+    mode tcp
+    timeout connect 5s
+    timeout client 1h
+    timeout server 1h
+listen bench
+    bind {listen}
+    maxconn 9950
+    server echo {upstream}
+"
+    )
+}

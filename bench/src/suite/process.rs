@@ -1,0 +1,139 @@
+//! Child processes that are ready when started and gone when dropped.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::peer::{Binaries, Peer};
+use crate::protocol::Protocol;
+use crate::sys;
+
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A running server, killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Server {
+    /// Starts this program's own echo server.
+    pub(crate) fn echo(protocol: &dyn Protocol, cpu: usize, work_dir: &Path) -> Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["echo", "--protocol", protocol.name()]);
+        command.stdout(Stdio::piped());
+        let mut child = spawn(command, cpu, &work_dir.join("echo.log"))?;
+        match announced_address(&mut child) {
+            Ok(address) => Ok(Self { child, address }),
+            Err(error) => Err(abandon(child, error)),
+        }
+    }
+
+    /// Starts a proxy in front of `upstream`; none for a peer without one.
+    pub(crate) fn proxy(
+        peer: Peer,
+        binaries: &Binaries,
+        protocol: &dyn Protocol,
+        upstream: SocketAddr,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Option<Self>> {
+        let listen = free_address()?;
+        let Some(mut command) = binaries.command(peer, protocol, listen, upstream, work_dir)?
+        else {
+            return Ok(None);
+        };
+        let log_name = format!("{peer}.log");
+        let log = work_dir.join(&log_name);
+        command.stdout(open_log(&log)?);
+        let mut child = spawn(command, cpu, &log)?;
+        match wait_for_listener(&mut child, listen) {
+            Ok(()) => Ok(Some(Self {
+                child,
+                address: listen,
+            })),
+            Err(error) => {
+                Err(abandon(child, error).context(format!("see {log_name} in the work directory")))
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        stop(&mut self.child);
+    }
+}
+
+fn spawn(mut command: Command, cpu: usize, log: &Path) -> Result<Child> {
+    command.stdin(Stdio::null()).stderr(open_log(log)?);
+    sys::confine_child(&mut command, cpu);
+    command.spawn().with_context(|| {
+        let program = command.get_program().to_string_lossy().into_owned();
+        format!("cannot start {program} on CPU {cpu}")
+    })
+}
+
+fn open_log(path: &Path) -> Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    file.with_context(|| format!("cannot open {}", path.display()))
+}
+
+/// Reads `listening on ADDRESS` from a child's standard output.
+fn announced_address(child: &mut Child) -> Result<SocketAddr> {
+    let stdout = child.stdout.as_mut().context("no standard output")?;
+    let mut line = String::new();
+    BufReader::new(stdout).read_line(&mut line)?;
+    line.trim()
+        .strip_prefix("listening on ")
+        .and_then(|address| address.parse().ok())
+        .with_context(|| format!("expected \"listening on ADDRESS\", not {line:?}"))
+}
+
+/// Waits until something accepts connections at `address`.
+fn wait_for_listener(child: &mut Child, address: SocketAddr) -> Result<()> {
+    let start = Instant::now();
+    while TcpStream::connect(address).is_err() {
+        if let Some(status) = child.try_wait()? {
+            bail!("ended with {status} instead of starting");
+        }
+        if start.elapsed() > START_TIMEOUT {
+            bail!("did not listen within {START_TIMEOUT:?}");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
+}
+
+/// An address nobody listens at just now.
+fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn abandon(mut child: Child, error: anyhow::Error) -> anyhow::Error {
+    stop(&mut child);
+    error
+}
+
+fn stop(child: &mut Child) {
+    // Errors mean that it has ended already.
+    let _ = child.kill();
+    let _ = child.wait();
+}

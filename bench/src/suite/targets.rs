@@ -1,0 +1,40 @@
+//! What the project set itself to reach, relative to the other peers in the
+//! same run. Targets are reported, not enforced: the figures depend on the
+//! machine.
+
+use super::peer::Peer;
+
+/// The most resident memory to be held right after start, in MiB.
+pub(crate) const STARTED_MIB: f64 = 12.0;
+/// The most to be held with all idle connections open, in MiB.
+pub(crate) const CONNECTED_MIB: f64 = 30.0;
+
+/// The pairs whose CPU times are set against each other in every case.
+pub(crate) const PAIRS: [(Peer, Peer); 4] = [
+    (Peer::Ours, Peer::Envoy),
+    (Peer::Ours, Peer::Haproxy),
+    (Peer::OursMux, Peer::Envoy),
+    (Peer::OursMux, Peer::Haproxy),
+];
+
+/// The upper bound on the first peer's CPU time per request as a multiple of
+/// the second's, where there is one.
+pub(crate) fn ratio(case: &str, ours: Peer, other: Peer) -> Option<f64> {
+    let bound = match (case, ours, other) {
+        ("128b-1", Peer::Ours, Peer::Envoy) => 0.45,
+        ("128b-1", Peer::Ours, Peer::Haproxy) => 1.1,
+        ("128b-16", Peer::Ours, Peer::Envoy) => 0.36,
+        ("16k-1" | "16k-16", Peer::Ours, Peer::Envoy) => 0.5,
+        ("1m-1", Peer::Ours, Peer::Envoy) => 0.65,
+        ("128b-1", Peer::OursMux, Peer::Envoy) => 0.4,
+        ("128b-16", Peer::OursMux, Peer::Envoy) => 0.1,
+        ("128b-16", Peer::OursMux, Peer::Haproxy) => 1.6,
+        _ => return None,
+    };
+    Some(bound)
+}
+
+/// How a value compares with its bound, in a word.
+pub(crate) fn verdict(value: f64, bound: f64) -> &'static str {
+    if value <= bound { "ok" } else { "over" }
+}

@@ -1,0 +1,280 @@
+"""The processes of a run, and the report of its cases."""
+
+import contextlib
+import http.client
+import json
+import queue
+import socket
+import subprocess
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+WORK = HERE / ".work"
+LOGS = WORK / "logs"
+HOST = "127.0.0.1"
+# Seconds; how long the proxies under test let a request wait unless a case says.
+REQUEST_TIMEOUT = 6
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+class Process:
+    """A child whose stdout is read line by line; its stderr goes to a log."""
+
+    running = set()
+
+    def __init__(self, name, command):
+        self.name = name
+        self._log = (LOGS / f"{name.replace(' ', '-')}.log").open("ab")
+        self._child = subprocess.Popen(
+            list(map(str, command)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            encoding="utf-8",
+        )
+        self._lines = queue.Queue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        Process.running.add(self)
+
+    def _read(self):
+        for line in self._child.stdout:
+            self._lines.put(line.rstrip("\n"))
+        self._lines.put(None)
+
+    def line(self, timeout=30):
+        """The next line; None when there will be no more."""
+        try:
+            line = self._lines.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"{self.name} printed nothing for {timeout} s") from None
+        if line is None:
+            self._lines.put(None)
+        return line
+
+    def wait_line(self, start):
+        while (line := self.line()) is not None:
+            if line.startswith(start):
+                return
+        log = Path(self._log.name).relative_to(HERE)
+        raise AssertionError(f"{self.name} ended before it said `{start}`; see {log}")
+
+    def wait_ready(self):
+        """Returns when the process serves; one that only asks is ready at once."""
+
+    def write(self, line):
+        self._child.stdin.write(line + "\n")
+        self._child.stdin.flush()
+
+    def terminate(self):
+        self._child.terminate()
+
+    def wait(self, timeout):
+        return self._child.wait(timeout)
+
+    def kill(self):
+        """Ends it at once, as a crash would."""
+        Process.running.discard(self)
+        self._child.kill()
+        self._child.wait()
+        self._reader.join()
+        self._child.stdout.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._child.stdin.close()
+        self._log.close()
+
+
+@dataclass(frozen=True)
+class Form:
+    """How messages look on the wire."""
+
+    transport: str
+    protocol: str
+
+    def __str__(self):
+        return f"{self.transport} {self.protocol}"
+
+    @property
+    def flags(self):
+        return ["--transport", self.transport, "--protocol", self.protocol]
+
+
+class Server(Process):
+    def __init__(self, language, command, form, port):
+        self.port = port
+        arguments = ["--host", HOST, "--port", port, *form.flags]
+        super().__init__(f"{language} server", [*command, *arguments])
+
+    def wait_ready(self):
+        self.wait_line("ready")
+
+
+class Client(Process):
+    """A client that runs one case after the other on one connection."""
+
+    def __init__(self, language, command, form, port, *flags):
+        arguments = ["--host", HOST, "--port", port, *form.flags, *flags]
+        super().__init__(f"{language} client", [*command, *arguments])
+
+    def start_case(self, case):
+        with contextlib.suppress(OSError, ValueError):
+            self.write(case)
+
+    def end_case(self, timeout=60):
+        """The result of the case that was started."""
+        line = self.line(timeout)
+        assert line is not None, f"the {self.name} is gone"
+        result = json.loads(line)
+        assert result["ok"], result["error"]
+        return result
+
+    def run(self, case, within_ms=None):
+        """Runs a case on the connection that the client has held from the start."""
+        self.start_case(case)
+        result = self.end_case()
+        assert result["connections"] == 1, f"{case}: the connection was lost"
+        if within_ms is not None:
+            assert result["ms"] < within_ms, f"{case} took {result['ms']} ms"
+
+
+class Proxy(Process):
+    def __init__(self, command, upstreams, *flags):
+        self.port = free_port()
+        self._admin = f"{HOST}:{free_port()}"
+        upstream = ",".join(f"{HOST}:{port}" for port in upstreams)
+        super().__init__(
+            "proxy",
+            [
+                *(*command, "quick", "--protocol", "thrift"),
+                *("--listen", f"{HOST}:{self.port}", "--upstream", upstream),
+                *("--admin", self._admin, *flags),
+            ],
+        )
+
+    def wait_ready(self):
+        self.wait_line("listening on")
+        self._get("/ready")
+
+    def _get(self, path):
+        connection = http.client.HTTPConnection(self._admin, timeout=5)
+        with contextlib.closing(connection):
+            connection.request("GET", path)
+            response = connection.getresponse()
+            assert response.status == 200, f"{path} answers {response.status}"
+            return response.read().decode()
+
+    def stats(self):
+        lines = (line.partition(": ") for line in self._get("/stats").splitlines())
+        return {name: int(value) for name, _, value in lines if value.isdecimal()}
+
+    def active(self):
+        """What has not ended. Idle upstream connections may wait in the pool."""
+        stats = self.stats()
+        assert "meta_protocol.quick.request_active" in stats
+        return {
+            name: value
+            for name, value in stats.items()
+            if name.endswith("_active") and not name.endswith("upstream_cx_active") and value
+        }
+
+    def settle(self):
+        """Nothing is in flight once the clients are gone, and the time is over that
+        a oneway call of Go's may hold a connection to its server."""
+        deadline = time.monotonic() + REQUEST_TIMEOUT + 5
+        while (active := self.active()) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not active, f"still counted: {active}"
+
+
+class Bench(contextlib.ExitStack):
+    """Starts processes, and ends those that still run when it is left."""
+
+    def __init__(self, languages, proxy_command):
+        super().__init__()
+        self._languages = languages
+        self._proxy_command = proxy_command
+
+    def _start(self, make):
+        # Another process may take the free port first.
+        for attempt in range(3):
+            process = make()
+            self.callback(process.kill)
+            try:
+                process.wait_ready()
+                return process
+            except AssertionError:
+                if attempt == 2:
+                    raise
+
+    def server(self, language, form, port=None):
+        command = self._languages[language].server
+        return self._start(lambda: Server(language, command, form, port or free_port()))
+
+    def proxy(self, upstreams, *flags):
+        if "--request-timeout-ms" not in flags:
+            flags = ("--request-timeout-ms", str(REQUEST_TIMEOUT * 1000), *flags)
+        return self._start(lambda: Proxy(self._proxy_command, upstreams, *flags))
+
+    def client(self, language, form, port, *flags):
+        command = self._languages[language].client
+        return self._start(lambda: Client(language, command, form, port, *flags))
+
+
+def for_each(items, function, jobs):
+    """Calls the function with each item, so many at a time."""
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            list(pool.map(function, items))
+        except BaseException:
+            # The pool waits for the calls under way, and those for their processes.
+            for process in [*Process.running]:
+                process.kill()
+            raise
+
+
+class Report:
+    """Prints each case as it ends, and counts."""
+
+    def __init__(self, filter):
+        self._filter = filter
+        self._lock = threading.Lock()
+        self.passed = 0
+        self.failed = 0
+
+    def wants(self, label):
+        return self._filter in label
+
+    def add(self, label, error=None):
+        with self._lock:
+            if error is None:
+                self.passed += 1
+                print(f"ok   {label}", flush=True)
+            else:
+                self.failed += 1
+                print(f"FAIL {label}: {' '.join(error.split())}", flush=True)
+
+    def skip(self, label, reason):
+        with self._lock:
+            print(f"skip {label}: {reason}", flush=True)
+
+    @contextlib.contextmanager
+    def case(self, label):
+        """A case that fails when its body raises."""
+        try:
+            yield
+        except AssertionError as e:
+            self.add(label, str(e))
+        except Exception as e:
+            self.add(label, f"{type(e).__name__}: {e}")
+        else:
+            self.add(label)

@@ -1,0 +1,47 @@
+"""Runs the cases; run.sh prepares what they need."""
+
+import argparse
+import os
+import shlex
+import signal
+import sys
+
+from harness import LOGS, Bench, Report
+from languages import LANGUAGES, NONBLOCKING
+
+import matrix
+import scenarios
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="interop/run.sh")
+    parser.add_argument("--direct", action="store_true", help="without a proxy, to test the suite")
+    parser.add_argument("--filter", default="", metavar="TEXT", help="cases whose line has TEXT")
+    parser.add_argument("--full", action="store_true", help="more servers, forms and calls")
+    parser.add_argument("--jobs", type=int, default=2, help="clients at a time")
+    parser.add_argument("--proxy-cmd", metavar="COMMAND", help="another proxy")
+    options = parser.parse_args()
+
+    # So that the processes are ended as upon Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
+
+    LOGS.mkdir(parents=True, exist_ok=True)
+    for log in LOGS.iterdir():
+        log.unlink()
+
+    proxy = shlex.split(options.proxy_cmd or "") or [os.environ.get("META_PROXY")]
+
+    def new_bench():
+        return Bench(LANGUAGES | NONBLOCKING, proxy)
+
+    report = Report(options.filter)
+    matrix.run(new_bench, report, options)
+    if not options.direct:
+        scenarios.run(new_bench, report, options)
+    print(f"{report.passed} passed, {report.failed} failed")
+    sys.exit(1 if report.failed or not report.passed else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Real Apache Thrift clients and servers, each to each, through the proxy.
+# Installs what it needs, builds, and runs the cases; see README.md.
+set -euo pipefail
+if [[ -n ${META_PROXY:-} ]]; then META_PROXY=$(realpath "$META_PROXY"); fi
+cd "$(dirname "$0")"
+work=$PWD/.work
+mkdir -p "$work"
+
+main() {
+  if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
+  if ! command -v javac >/dev/null; then apt_install openjdk-17-jdk-headless; fi
+  if ! command -v mvn >/dev/null; then apt_install maven; fi
+  if ! command -v go >/dev/null; then
+    echo "interop needs Go 1.26 or later on the PATH" >&2
+    exit 1
+  fi
+  if ! python3 -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
+
+  once venv "$(cat thrift/python/requirements.txt)" make_venv
+  once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
+  once java "$(find thrift/java "$work/gen/java" -type f -exec cat {} + | sha256sum)" \
+    mvn -q -B -Dstyle.color=never -f thrift/java package
+  (cd thrift/go && go build -o "$work/go/" ./client ./server)
+
+  if [[ " $* " != *" --direct "* && " $* " != *" --proxy-cmd"* && -z ${META_PROXY:-} ]]; then
+    cargo build --release --manifest-path ../Cargo.toml -p meta-proxy-bin
+    META_PROXY=${CARGO_TARGET_DIR:-$PWD/../target}/release/meta-proxy
+  fi
+
+  export META_PROXY PYTHONPATH=$PWD/thrift:$PWD/thrift/python:$work/gen/py
+  exec "$work/venv/bin/python" run.py "$@"
+}
+
+# once NAME INPUT COMMAND...: runs the command unless it has succeeded with this input.
+once() {
+  local stamp=$work/$1.stamp
+  if [[ ! -f $stamp ]] || [[ $2 != "$(cat "$stamp")" ]]; then
+    echo "preparing: $1" >&2
+    rm -f "$stamp"
+    "${@:3}" >&2
+    printf '%s\n' "$2" >"$stamp"
+  fi
+}
+
+apt_install() {
+  apt-get install -y --no-install-recommends "$1" >&2 || {
+    apt-get update >&2
+    apt-get install -y --no-install-recommends "$1" >&2
+  }
+}
+
+make_venv() {
+  rm -rf "$work/venv"
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" install -q --disable-pip-version-check -r thrift/python/requirements.txt
+}
+
+generate() {
+  rm -rf "$work/gen"
+  mkdir -p "$work"/gen/{py,go,java}
+  local go_library=github.com/apache/thrift/lib/go/thrift
+  thrift -nowarn -gen py -out "$work/gen/py" thrift/suite.thrift
+  thrift -nowarn -gen java:generated_annotations=suppress -out "$work/gen/java" thrift/suite.thrift
+  thrift -nowarn -gen "go:thrift_import=$go_library" -out "$work/gen/go" thrift/suite.thrift
+  sed -E -i -f thrift/java/libthrift-0.25.sed "$work"/gen/java/suite/*.java
+  # The library's example clients are not needed.
+  rm -r "$work"/gen/go/suite/*-remote
+  printf 'module suite\n\ngo 1.26\n' >"$work/gen/go/suite/go.mod"
+}
+
+main "$@"

@@ -1,0 +1,125 @@
+// Command server serves the suite; it prints `ready` when it listens.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"sync"
+	"time"
+
+	"github.com/apache/thrift/lib/go/thrift"
+	"interop/wire"
+	"suite"
+)
+
+func main() {
+	form := wire.Flags()
+	flag.Parse()
+
+	handler := &handler{notified: map[string]int32{}}
+	processor := thrift.NewTMultiplexedProcessor()
+	processor.RegisterDefault(suite.NewSuiteProcessor(handler))
+	processor.RegisterProcessor("Suite", suite.NewSuiteProcessor(handler))
+	processor.RegisterProcessor("Second", suite.NewSecondProcessor(second{}))
+
+	socket, err := thrift.NewTServerSocket(form.Address())
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := socket.Listen(); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("ready")
+	server := thrift.NewTSimpleServer4(processor, socket, form.Transports(), form.Protocols())
+	log.Fatal(server.Serve())
+}
+
+type handler struct {
+	mu       sync.Mutex
+	notified map[string]int32
+}
+
+func (*handler) Ping(context.Context) error           { return nil }
+func (*handler) Name(context.Context) (string, error) { return "go", nil }
+
+func (*handler) EchoBool(_ context.Context, v bool) (bool, error)         { return v, nil }
+func (*handler) EchoI8(_ context.Context, v int8) (int8, error)           { return v, nil }
+func (*handler) EchoI16(_ context.Context, v int16) (int16, error)        { return v, nil }
+func (*handler) EchoI32(_ context.Context, v int32) (int32, error)        { return v, nil }
+func (*handler) EchoI64(_ context.Context, v int64) (int64, error)        { return v, nil }
+func (*handler) EchoDouble(_ context.Context, v float64) (float64, error) { return v, nil }
+func (*handler) EchoString(_ context.Context, v string) (string, error)   { return v, nil }
+func (*handler) EchoBinary(_ context.Context, v []byte) ([]byte, error)   { return v, nil }
+
+func (*handler) EchoColour(_ context.Context, v suite.Colour) (suite.Colour, error) {
+	return v, nil
+}
+
+func (*handler) EchoScalars(_ context.Context, v *suite.Scalars) (*suite.Scalars, error) {
+	return v, nil
+}
+
+func (*handler) EchoOptionals(_ context.Context, v *suite.Optionals) (*suite.Optionals, error) {
+	return v, nil
+}
+
+func (*handler) EchoChoice(_ context.Context, v *suite.Choice) (*suite.Choice, error) {
+	return v, nil
+}
+
+func (*handler) EchoContainers(_ context.Context, v *suite.Containers) (*suite.Containers, error) {
+	return v, nil
+}
+
+func (*handler) Scalars(context.Context) (*suite.Scalars, error) {
+	return suite.SCALARS, nil
+}
+
+func (*handler) Containers(context.Context) (*suite.Containers, error) {
+	return suite.CONTAINERS, nil
+}
+
+func (*handler) Join(_ context.Context, a int32, b string, c []int64) (string, error) {
+	var sum int64
+	for _, v := range c {
+		sum += v
+	}
+	return fmt.Sprintf("%d %s %d", a, b, sum), nil
+}
+
+func (*handler) Slow(_ context.Context, ms int32) (int32, error) {
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	return ms, nil
+}
+
+func (*handler) Refuse(_ context.Context, code int32) error {
+	return &suite.Refused{
+		Code:   code,
+		Reason: fmt.Sprintf("refused: %d", code),
+		Hints:  []bool{true, false, true},
+	}
+}
+
+func (*handler) Fail(context.Context) error {
+	return errors.New("as asked")
+}
+
+func (h *handler) Notify(_ context.Context, key string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.notified[key]++
+	return nil
+}
+
+func (h *handler) Notified(_ context.Context, key string) (int32, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.notified[key], nil
+}
+
+type second struct{}
+
+func (second) Name(context.Context) (string, error) { return "second", nil }

@@ -1,0 +1,133 @@
+"""The suite through thriftpy2, which reads the IDL as it starts."""
+
+from pathlib import Path
+
+import thriftpy2
+from thriftpy2.protocol import (
+    TCompactProtocolFactory,
+    TCyBinaryProtocolFactory,
+    TMultiplexedProtocol,
+)
+from thriftpy2.server import TThreadedServer
+from thriftpy2.thrift import TApplicationException as ApplicationException
+from thriftpy2.thrift import TClient, TProcessor
+from thriftpy2.transport import (
+    TBufferedTransportFactory,
+    TCyBufferedTransportFactory,
+    TCyFramedTransportFactory,
+    TFramedTransportFactory,
+    TServerSocket,
+    TSocket,
+)
+
+idl = thriftpy2.load(str(Path(__file__).parent.parent / "suite.thrift"), module_name="suite_thrift")
+
+Choice = idl.Choice
+Colour = idl.Colour
+Containers = idl.Containers
+Optionals = idl.Optionals
+Refused = idl.Refused
+Scalars = idl.Scalars
+SCALARS = idl.SCALARS
+CONTAINERS = idl.CONTAINERS
+# The library does not convert what stands deeper inside a constant.
+CONTAINERS.structs = {k: [idl.Pair(**pair) for pair in v] for k, v in CONTAINERS.structs.items()}
+
+# The Cython transports, its default, serve its Cython binary protocol only.
+FORMS = {
+    ("framed", "binary"): (TCyFramedTransportFactory, TCyBinaryProtocolFactory),
+    ("buffered", "binary"): (TCyBufferedTransportFactory, TCyBinaryProtocolFactory),
+    ("framed", "compact"): (TFramedTransportFactory, TCompactProtocolFactory),
+    ("buffered", "compact"): (TBufferedTransportFactory, TCompactProtocolFactory),
+}
+
+
+
+
+def with_sets(containers):
+    """The library reads sets as lists."""
+    containers.nested = [{k: set(v) for k, v in map.items()} for map in containers.nested]
+    containers.both = set(containers.both)
+    containers.names = set(containers.names)
+    return containers
+
+
+with_sets(CONTAINERS)
+
+
+class Connection:
+    """A client's connection; `suite` is the service by its bare method names."""
+
+    def __init__(self, host, port, transport, protocol, timeout):
+        transports, protocols = FORMS[transport, protocol]
+        self._transport = transports().get_transport(
+            TSocket(host, port, socket_timeout=timeout * 1000)
+        )
+        self._protocol = protocols().get_protocol(self._transport)
+        self._transport.open()
+        self.suite = TClient(idl.Later, self._protocol)
+
+    def multiplexed(self):
+        """The services Suite and Second, called as `service:method`."""
+        return (
+            TClient(idl.Suite, TMultiplexedProtocol(self._protocol, "Suite")),
+            TClient(idl.Second, TMultiplexedProtocol(self._protocol, "Second")),
+        )
+
+    def send_slow(self, ms):
+        self.suite._send("slow", ms=ms)
+
+    def recv_slow(self):
+        return self.suite._recv("slow")
+
+    def close(self):
+        self._transport.close()
+
+
+class Processor(TProcessor):
+    """Serves `method` and `service:method`.
+
+    The library's own multiplexed processor knows no bare names, and closes the
+    connection upon an unknown method.
+    """
+
+    def __init__(self, suite, second):
+        suite = TProcessor(idl.Suite, suite)
+        self._processors = {"": suite, "Suite": suite, "Second": TProcessor(idl.Second, second)}
+
+    def process_in(self, iprot):
+        name, kind, seqid = iprot.read_message_begin()
+        service, _, method = name.rpartition(":")
+        return self._processors[service].process_in(Begun(iprot, (method, kind, seqid)))
+
+
+class Begun:
+    """A protocol whose message begin has been read."""
+
+    def __init__(self, protocol, begin):
+        self._protocol = protocol
+        self._begin = begin
+
+    def read_message_begin(self):
+        return self._begin
+
+    def __getattr__(self, name):
+        return getattr(self._protocol, name)
+
+
+def serve(host, port, transport, protocol, nonblocking, suite, second, ready):
+    assert not nonblocking, "thriftpy2 has no such server"
+
+    class Listener(TServerSocket):
+        def listen(self):
+            super().listen()
+            ready()
+
+    transports, protocols = FORMS[transport, protocol]
+    TThreadedServer(
+        Processor(suite, second),
+        Listener(host, port),
+        itrans_factory=transports(),
+        iprot_factory=protocols(),
+        daemon=True,
+    ).serve()

@@ -114,6 +114,7 @@ impl<T: Transport> Exclusive<T> {
     ///
     /// Where the connection breaks; retriable if not one byte was taken.
     pub fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LocalReply>> {
+        self.watched = false;
         ready!(self.poll_write(cx)).map_err(|error| self.fail(Some(error), false))?;
         Poll::Ready(Ok(()))
     }

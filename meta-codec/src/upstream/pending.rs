@@ -12,6 +12,10 @@ use slab::Slab;
 
 pub(super) type Outcome = Result<Message, LocalReply>;
 
+/// Requests on a connection without ids whose responses have not come, those
+/// given up included: behind a server that hangs they would add up for ever.
+const MAX_IN_ORDER: usize = 4096;
+
 /// Exchanges by key, and how responses find them.
 pub(super) struct Pending {
     slots: Slab<Slot>,
@@ -85,7 +89,7 @@ impl Pending {
     /// The id for the next request: one that is not in flight, if there is any.
     pub(super) fn next_id(&mut self) -> Option<WireId> {
         match &mut self.order {
-            Order::InOrder(_) => Some(WireId(0)),
+            Order::InOrder(keys) => (keys.len() < MAX_IN_ORDER).then_some(WireId(0)),
             Order::ById { ids, keys, .. } if keys.len() as u64 >= ids.last => None,
             Order::ById { ids, next, keys } => loop {
                 let id = *next;
@@ -236,5 +240,22 @@ impl Slot {
         {
             waker.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_up_requests_in_order_are_bounded() {
+        let mut pending = Pending::new(Correlation::InOrder);
+        for _ in 0..MAX_IN_ORDER {
+            let id = pending.next_id().expect("there is room");
+            let key = pending.insert(id, 0, None, None);
+            pending.abandon(key);
+        }
+        assert_eq!(pending.len(), 0);
+        assert_eq!(pending.next_id(), None);
     }
 }

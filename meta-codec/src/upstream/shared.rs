@@ -380,7 +380,7 @@ impl Drop for SharedCall {
 
 fn overflow(info: &UpstreamInfo) -> LocalReply {
     let detail = format!(
-        "all ids of the connection to {} are in flight",
+        "no more requests can be told apart on the connection to {}",
         info.endpoint
     );
     LocalReply::new(ReplyKind::Overflow, detail).with_cluster(info.cluster.clone())

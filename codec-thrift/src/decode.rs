@@ -209,20 +209,17 @@ impl ThriftCodec {
         Metadata::new(kind, WireId(head.id.into()))
     }
 
-    /// Adds the call to an error about it, so that its caller can be told.
+    /// Adds what was readable to an error, so that whoever waits can be told.
     fn answerable(&self, error: CodecError, src: &[u8], head: &Head) -> CodecError {
         let Some(kept) = src.get(..head.body_at) else {
             return error;
         };
-        let mut request = self.metadata(head, kept);
-        request.form = head.form.into();
-        request.header_bytes = head.body_at;
-        request.slot = head.into();
-        name(head, Bytes::copy_from_slice(kept), &mut request);
-        match request.kind.is_call() {
-            true => error.with_request(request),
-            false => error,
-        }
+        let mut metadata = self.metadata(head, kept);
+        metadata.form = head.form.into();
+        metadata.header_bytes = head.body_at;
+        metadata.slot = head.into();
+        name(head, Bytes::copy_from_slice(kept), &mut metadata);
+        error.with_message(metadata)
     }
 }
 

@@ -256,7 +256,7 @@ fn the_configured_limit_counts_the_message_without_the_frame_s_length() {
     decode(&mut *limited(sent.len() - 4), &sent).expect("it fits");
     let error = decode(&mut *limited(sent.len() - 5), &sent).expect_err("a byte too many");
     assert_eq!(error.kind(), CodecErrorKind::TooLarge);
-    let request = error.request().expect("its head was there");
+    let request = error.message().expect("its head was there");
     assert_eq!(
         (request.id, request.operation().as_ref()),
         (WireId(9), "sayHello")
@@ -279,7 +279,7 @@ fn a_frame_over_the_limit_is_refused_once_its_caller_is_known_and_can_be_skipped
     }
     let error = decode(&mut *codec, &sent[..header_bytes]).expect_err("16 MiB");
     assert_eq!(error.kind(), CodecErrorKind::TooLarge);
-    assert_eq!(error.request().map(|request| request.id), Some(WireId(9)));
+    assert_eq!(error.message().map(|request| request.id), Some(WireId(9)));
     assert_eq!(error.skip(), Some((1 << 24) + sent.len() as u64));
     sent[0] = 0;
     decode(&mut *codec, &sent).expect("the call behind it");

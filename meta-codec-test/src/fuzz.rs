@@ -99,7 +99,7 @@ fn read(
                 Step::Message(message) => messages.push(message),
                 Step::Need(_) => break,
                 Step::Refused(error) => {
-                    if let Some(request) = error.request() {
+                    if let Some(request) = error.message().filter(|m| m.kind.is_call()) {
                         let reply = LocalReply::new(ReplyKind::TooLarge, error.to_string());
                         reader.on_error(request, &reply)?;
                     }

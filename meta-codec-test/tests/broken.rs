@@ -275,7 +275,7 @@ fn refusing() {
         Fault::SilentOverLimit,
         Rule::Limit,
         Decode,
-        "carries no request",
+        "carries no message",
     );
     breaks(
         Fault::ReservesWhatIsAnnounced,

@@ -148,6 +148,8 @@ statistics! {
         pub upstream_cx_idle_timeout: Counter,
         /// Connections closed because heartbeats went unanswered.
         pub upstream_cx_ping_timeout: Counter,
+        /// Shared connections closed because the server did not read.
+        pub upstream_cx_write_timeout: Counter,
         /// Bytes read.
         pub upstream_cx_rx_bytes_total: Counter,
         /// Bytes written.

@@ -22,11 +22,22 @@ pub struct UpstreamConfig {
     /// Bytes that wait to be written on a shared connection; at the bound
     /// requests wait. Default: 1 MiB.
     pub write_buffer_bytes: usize,
-    /// How long a shared connection may be without a request. Default: none.
+    /// How long a server may leave what is written to a shared connection unread
+    /// before the connection is given up. Default: 1 minute.
+    pub write_timeout: Duration,
+    /// How long a shared connection may be without a request. One that a client is
+    /// bound to stays as long as the client does. Default: none.
     pub idle_timeout: Option<Duration>,
     /// Heartbeats on a shared connection from which nothing is read, where the
-    /// protocol has them. Default: none.
+    /// protocol has them. Default: every minute, given up after 3.
     pub heartbeat: Option<Heartbeat>,
+    /// From this many requests in flight on a shared connection is taken for
+    /// busy, so that new clients may be given another. Default: 1024.
+    pub busy_in_flight: usize,
+    /// Bytes of responses over 16 KiB that have come over a shared connection and
+    /// that their clients, who do not read, have not taken up. At the bound the
+    /// oldest give way to an error. Default: 64 MiB.
+    pub unread_response_bytes: usize,
 }
 
 /// When to send heartbeats, and when to give up.
@@ -38,12 +49,25 @@ pub struct Heartbeat {
     pub misses: u32,
 }
 
+impl Default for Heartbeat {
+    /// Every minute; given up after 3 without an answer.
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(60),
+            misses: 3,
+        }
+    }
+}
+
 impl Default for UpstreamConfig {
     fn default() -> Self {
         Self {
             write_buffer_bytes: 1 << 20,
+            write_timeout: Duration::from_secs(60),
             idle_timeout: None,
-            heartbeat: None,
+            heartbeat: Some(Heartbeat::default()),
+            busy_in_flight: 1024,
+            unread_response_bytes: 64 << 20,
         }
     }
 }

@@ -38,8 +38,10 @@ pub trait Codec: Send {
     /// After an error the stream cannot be read any further, since nothing tells
     /// where the next message begins; unless the error tells it itself
     /// ([`CodecError::with_skip`]): then the driver skips this message, and calls
-    /// again with what follows it. Where the head was readable enough for a reply, the
-    /// error carries it ([`CodecError::with_request`]), and the caller is told.
+    /// again with what follows it. Where the head was readable enough to tell whose
+    /// message it is, the error carries it ([`CodecError::with_message`]): the caller
+    /// of a refused request is told, and of a refused response that can be skipped
+    /// only the call that it answers fails.
     fn decode(&mut self, src: &mut BytesMut) -> Result<Decoded, CodecError>;
 
     /// Writes `message` with the mutation applied, under the id the context names.
@@ -228,7 +230,7 @@ pub struct CodecError {
     kind: CodecErrorKind,
     detail: std::borrow::Cow<'static, str>,
     offset: Option<usize>,
-    request: Option<Box<Metadata>>,
+    message: Option<Box<Metadata>>,
     skip: Option<u64>,
 }
 
@@ -254,7 +256,7 @@ impl CodecError {
             kind,
             detail: detail.into(),
             offset: None,
-            request: None,
+            message: None,
             skip: None,
         }
     }
@@ -279,10 +281,11 @@ impl CodecError {
         self
     }
 
-    /// Adds the request whose head was readable, so that it can be answered.
+    /// Adds what was readable of the message, so that a request can be answered
+    /// and a response find its call: its kind and id at least.
     #[must_use]
-    pub fn with_request(mut self, request: Metadata) -> Self {
-        self.request = Some(Box::new(request));
+    pub fn with_message(mut self, metadata: Metadata) -> Self {
+        self.message = Some(Box::new(metadata));
         self
     }
 
@@ -309,9 +312,9 @@ impl CodecError {
         self.offset
     }
 
-    /// The request that can still be answered.
-    pub fn request(&self) -> Option<&Metadata> {
-        self.request.as_deref()
+    /// What was readable of the message.
+    pub fn message(&self) -> Option<&Metadata> {
+        self.message.as_deref()
     }
 }
 

@@ -22,6 +22,7 @@ pub struct Request {
     pub extensions: Extensions,
     session: Session,
     received_at: Instant,
+    busy_since: Instant,
     route: RouteState,
 }
 
@@ -40,6 +41,7 @@ impl Request {
             extensions: Extensions::new(),
             session,
             received_at,
+            busy_since: received_at,
             route: RouteState::Unresolved,
         }
     }
@@ -57,6 +59,21 @@ impl Request {
     /// When its last byte was read; the one clock reading of that event.
     pub fn received_at(&self) -> Instant {
         self.received_at
+    }
+
+    /// Since when its connection has had requests in flight without a pause.
+    /// Whatever was chosen for one of these holds for all of them, where their
+    /// order matters. For the only one in flight: when it was received.
+    pub fn busy_since(&self) -> Instant {
+        self.busy_since
+    }
+
+    /// Says since when its connection has had requests in flight; for the task
+    /// that drives the connection.
+    #[must_use]
+    pub fn with_busy_since(mut self, busy_since: Instant) -> Self {
+        self.busy_since = busy_since;
+        self
     }
 
     /// Its route: looked up on first use, then remembered, so that a filter may

@@ -16,6 +16,10 @@ use crate::{local_reply::LocalReply, message::Message, request::Address, route::
 /// Messages from servers that wait to be written to one client.
 const MAX_PUSHES: usize = 64;
 
+/// Connections pinned under one key: servers that drain one after the other
+/// leave some behind that still have streams.
+const MAX_PINS: usize = 8;
+
 /// One downstream connection, as requests see it: its addresses, its routes,
 /// the upstream connections that belong to it alone, and the way for what a
 /// server starts to reach the client.
@@ -87,9 +91,23 @@ impl fmt::Debug for dyn Answer {
 }
 
 impl State {
-    fn pinned<T: Any + Send + Sync>(&self, key: &str) -> Option<Arc<T>> {
-        let (_, pin) = self.pins.iter().find(|(k, _)| **k == *key)?;
-        pin.clone().downcast().ok()
+    /// The last pinned of those that `accept` likes.
+    fn pinned<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        mut accept: impl FnMut(&T) -> bool,
+    ) -> Option<Arc<T>> {
+        let pins = self.pins.iter().rev().filter(|(k, _)| **k == *key);
+        let mut pins = pins.filter_map(|(_, pin)| pin.clone().downcast::<T>().ok());
+        pins.find(|pin| accept(pin))
+    }
+
+    /// The first pinned under `key` where there are too many.
+    fn take_excess(&mut self, key: &str) -> Option<Arc<dyn Any + Send + Sync>> {
+        let of_key = |(k, _): &(PinKey, _)| **k == *key;
+        let count = self.pins.iter().filter(|pin| of_key(pin)).count();
+        let first = self.pins.iter().position(of_key)?;
+        (count > MAX_PINS).then(|| self.pins.remove(first).1)
     }
 }
 
@@ -118,45 +136,60 @@ impl Session {
         self.state().closed
     }
 
-    /// The upstream connection pinned under `key`, if it is a `T`.
-    pub fn pinned<T: Any + Send + Sync>(&self, key: &str) -> Option<Arc<T>> {
+    /// The upstream connection pinned under `key` that `accept` likes, the last
+    /// pinned first.
+    ///
+    /// `accept` must not call the session.
+    pub fn pinned<T: Any + Send + Sync>(
+        &self,
+        key: &str,
+        accept: impl FnMut(&T) -> bool,
+    ) -> Option<Arc<T>> {
         if !self.0.has_pins.load(Ordering::Acquire) {
             return None;
         }
-        self.state().pinned(key)
+        self.state().pinned(key, accept)
     }
 
-    /// The upstream connection pinned under `key`, pinned now if there is none.
-    /// `None` where the session has ended: nothing may belong to it any more.
+    /// As [`Session::pinned`]; where there is none, one is made and pinned. Of
+    /// more than 8 under one key the first is dropped. `None` where the session
+    /// has ended: nothing may belong to it any more.
     pub fn pin_with<T: Any + Send + Sync>(
         &self,
         key: &PinKey,
+        accept: impl FnMut(&T) -> bool,
         make: impl FnOnce() -> Arc<T>,
     ) -> Option<Arc<T>> {
         let mut state = self.state();
         if state.closed {
             return None;
         }
-        if let Some(pinned) = state.pinned(key) {
+        if let Some(pinned) = state.pinned(key, accept) {
             return Some(pinned);
         }
         let made = make();
-        state.pins.retain(|(k, _)| k != key);
         state.pins.push((key.clone(), made.clone()));
         self.0.has_pins.store(true, Ordering::Release);
+        let excess = state.take_excess(key);
+        // Dropping a connection may run code that asks this session.
+        drop(state);
+        drop(excess);
         Some(made)
     }
 
-    /// Unpins the connection under `key`.
-    pub fn unpin(&self, key: &str) {
+    /// Unpins the connections under `key` that `is_over` names; it must not call
+    /// the session.
+    pub fn unpin<T: Any + Send + Sync>(&self, key: &str, mut is_over: impl FnMut(&T) -> bool) {
+        if !self.0.has_pins.load(Ordering::Acquire) {
+            return;
+        }
         let mut state = self.state();
-        let (gone, kept) = std::mem::take(&mut state.pins)
-            .into_iter()
-            .partition(|(k, _)| **k == *key);
-        state.pins = kept;
-        // Dropping a connection may run code that asks this session.
+        let over = |(k, pin): &mut (PinKey, Arc<dyn Any + Send + Sync>)| {
+            **k == *key && pin.downcast_ref().is_some_and(&mut is_over)
+        };
+        let over: Vec<_> = state.pins.extract_if(.., over).collect();
         drop(state);
-        drop::<Vec<_>>(gone);
+        drop(over);
     }
 
     /// Waits until there is room for a push; `Err` once the session has ended.
@@ -293,23 +326,44 @@ mod tests {
         assert_eq!(ready.now_or_never(), Some(Ok(())));
     }
 
+    fn pin(session: &Session, key: &str, pin: &Arc<u32>) -> Option<Arc<u32>> {
+        session.pin_with(&key.into(), |_| false, || pin.clone())
+    }
+
     #[test]
     fn a_closed_session_keeps_nothing() {
         let session = session();
-        let pinned = Arc::new(5u32);
-        let pin = |key: &str| session.pin_with(&key.into(), || pinned.clone());
-        assert_eq!(session.pinned::<u32>("a"), None);
-        assert_eq!(pin("a").as_deref(), Some(&5));
-        assert_eq!(session.pinned::<u32>("a").as_deref(), Some(&5));
-        assert_eq!(session.pinned::<u64>("a"), None);
-        session.unpin("a");
-        assert_eq!(session.pinned::<u32>("a"), None);
-        pin("a");
+        let five = Arc::new(5u32);
+        let pinned = |key| session.pinned::<u32>(key, |_| true);
+        assert_eq!(pinned("a"), None);
+        assert_eq!(pin(&session, "a", &five).as_deref(), Some(&5));
+        assert_eq!(pinned("a").as_deref(), Some(&5));
+        assert_eq!(session.pinned::<u64>("a", |_| true), None);
+        session.unpin::<u32>("a", |pin| *pin == 4);
+        assert_eq!(pinned("a").as_deref(), Some(&5));
+        session.unpin::<u32>("a", |pin| *pin == 5);
+        assert_eq!(pinned("a"), None);
+        pin(&session, "a", &five);
         session.close();
-        assert_eq!(session.pinned::<u32>("a"), None);
-        assert_eq!(pin("b"), None);
-        assert_eq!(Arc::strong_count(&pinned), 1);
+        assert_eq!(pinned("a"), None);
+        assert_eq!(pin(&session, "b", &five), None);
+        assert_eq!(Arc::strong_count(&five), 1);
         session.push(push()).expect_err("it has ended");
         assert!(session.is_closed());
+    }
+
+    #[test]
+    fn the_last_pinned_comes_first_and_the_first_goes() {
+        let session = session();
+        let pins: Vec<_> = (0..10).map(Arc::new).collect();
+        for one in &pins {
+            pin(&session, "a", one);
+            pin(&session, "b", &pins[0]);
+        }
+        assert_eq!(session.pinned("a", |_: &u32| true), Some(pins[9].clone()));
+        assert_eq!(session.pinned("a", |n: &u32| *n < 5), Some(pins[4].clone()));
+        assert_eq!(session.pinned("a", |n: &u32| *n < 2), None);
+        let other = session.pin_with(&"a".into(), |n: &u32| *n == 3, || Arc::new(11));
+        assert_eq!(other, Some(pins[3].clone()));
     }
 }

@@ -24,7 +24,13 @@ pub struct ClusterConfig {
     pub limits: ClusterLimits,
     /// Bounds on one connection.
     pub upstream: UpstreamConfig,
-    /// How long an unused connection is kept. Default: 5 minutes.
+    /// Shared connections that a worker may have to one endpoint, for each wire
+    /// form. It begins with one; another is added when one has
+    /// [`UpstreamConfig::busy_in_flight`] requests in flight or no room, at most
+    /// every second, for clients that have nothing in flight. Default: 4.
+    pub shared_connections: usize,
+    /// How long an unused connection is kept; a shared one may be told otherwise
+    /// by [`UpstreamConfig::idle_timeout`]. Default: 5 minutes.
     pub idle_timeout: Duration,
 }
 
@@ -64,6 +70,7 @@ impl ClusterConfig {
             connect_timeout: Duration::from_secs(5),
             limits: ClusterLimits::default(),
             upstream: UpstreamConfig::default(),
+            shared_connections: 4,
             idle_timeout: Duration::from_secs(300),
         }
     }
@@ -104,6 +111,12 @@ impl Clusters {
             };
             if config.connect_timeout.is_zero() {
                 wrong("connect_timeout must be greater than 0");
+            }
+            if config.shared_connections == 0 {
+                wrong("shared_connections must be greater than 0");
+            }
+            if config.upstream.write_buffer_bytes == 0 {
+                wrong("write_buffer_bytes must be greater than 0");
             }
             if config.limits.max_requests == 0 {
                 wrong("max_requests must be greater than 0");

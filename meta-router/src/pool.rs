@@ -23,15 +23,21 @@ use crate::{
     limit::Permit,
 };
 
+mod avoid;
 mod bound;
 mod exclusive;
+mod group;
+mod line;
 mod shared;
 
 pub(crate) use exclusive::Lease;
-pub(crate) use shared::SharedSlot;
+pub(crate) use line::Turn;
+pub(crate) use shared::{SharedSlot, Tried};
 
+use avoid::Avoid;
 use bound::{Open, PoolShared};
 use exclusive::Idle;
+use group::Group;
 
 type BoxTransport = Box<dyn Transport>;
 
@@ -50,6 +56,7 @@ pub(crate) struct ClusterPool {
 pub(crate) struct Endpoint {
     shared: Arc<PoolShared>,
     address: Address,
+    avoid: Avoid,
     state: Mutex<EndpointState>,
 }
 
@@ -57,7 +64,8 @@ pub(crate) struct Endpoint {
 struct EndpointState {
     /// Connections at rest, the last used last.
     idle: Vec<Idle>,
-    slots: Vec<(WireForm, Arc<SharedSlot>)>,
+    /// Shared ones, for each form.
+    groups: Vec<Group>,
 }
 
 impl ClusterPool {
@@ -74,6 +82,7 @@ impl ClusterPool {
             Arc::new(Endpoint {
                 shared: shared.clone(),
                 address: address.clone(),
+                avoid: Avoid::new(now()),
                 state: Mutex::default(),
             })
         };
@@ -105,16 +114,29 @@ impl ClusterPool {
         self.sharing == Sharing::Shared
     }
 
-    /// The endpoint that `request` goes to.
+    /// The endpoint that `request` goes to: the one whose turn it is, or the next
+    /// that need not be avoided, if there is any.
     pub(crate) fn pick(&self, request: &Request) -> Result<&Arc<Endpoint>, LocalReply> {
         let picked = self.balancer.pick(self.endpoints.len(), request);
-        picked
-            .and_then(|index| self.endpoints.get(index))
-            .ok_or_else(|| {
-                self.stats().upstream_cx_none_healthy.inc();
-                LocalReply::new(ReplyKind::NoHealthyUpstream, "the cluster has no endpoint")
-                    .with_cluster(self.cluster.config.name.clone())
-            })
+        let picked = picked.and_then(|index| Some((index, self.endpoints.get(index)?)));
+        let Some((index, endpoint)) = picked else {
+            self.stats().upstream_cx_none_healthy.inc();
+            let reply =
+                LocalReply::new(ReplyKind::NoHealthyUpstream, "the cluster has no endpoint");
+            return Err(reply.with_cluster(self.cluster.config.name.clone()));
+        };
+        if self.endpoints.len() == 1 || !endpoint.is_avoided() {
+            return Ok(endpoint);
+        }
+        let (before, from) = self.endpoints.split_at(index);
+        let others = from.iter().chain(before);
+        let good = others.into_iter().find(|endpoint| !endpoint.is_avoided());
+        Ok(good.unwrap_or(endpoint))
+    }
+
+    /// Whether a request that one endpoint does not take may be given to another.
+    pub(crate) fn has_good_endpoint(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| !endpoint.is_avoided())
     }
 
     /// Counts mutations that do not fit, and says so once.
@@ -161,22 +183,35 @@ impl Endpoint {
         self.shared.upstream.stats()
     }
 
-    /// Shows `use_slot` the slot of the connection that all requests of this form
-    /// share.
+    /// Shows `use_slot` the place of the shared connection that `request` goes
+    /// over.
     pub(crate) fn with_slot<R>(
         self: &Arc<Self>,
-        form: WireForm,
+        request: &Request,
         use_slot: impl FnOnce(&Arc<SharedSlot>) -> R,
     ) -> R {
+        let form = request.metadata().form;
         let mut state = self.state();
-        let slots = &mut state.slots;
-        if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == form) {
-            return use_slot(slot);
+        let groups = &mut state.groups;
+        let known = groups.iter().position(|group| group.is_of(form));
+        let index = known.unwrap_or_else(|| {
+            groups.push(Group::new(form, self));
+            groups.len() - 1
+        });
+        match groups.get_mut(index) {
+            Some(group) => group.with_slot(self, request, use_slot),
+            None => use_slot(&Arc::new(SharedSlot::new(self.clone(), None))),
         }
-        let slot = Arc::new(SharedSlot::new(self.clone(), None));
-        slots.push((form, slot.clone()));
-        drop(state);
-        use_slot(&slot)
+    }
+
+    /// Whether requests should go elsewhere if they can.
+    pub(crate) fn is_avoided(&self) -> bool {
+        self.avoid.is_on(now())
+    }
+
+    /// The server has asked for no more requests.
+    pub(crate) fn drains(&self) {
+        self.avoid.drains(now());
     }
 
     fn sweep(&self, cx: &mut Context<'_>, at: Instant) {
@@ -188,8 +223,8 @@ impl Endpoint {
             state.idle = Vec::new();
         }
         // Clients may come up with any number of forms.
-        state.slots.retain(|(_, slot)| !SharedSlot::is_vacant(slot));
-        state.slots.shrink_to(8);
+        state.groups.retain(|group| !group.is_vacant());
+        state.groups.shrink_to(8);
         drop(state);
         drop(gone);
     }
@@ -203,7 +238,10 @@ impl Endpoint {
         let timer = self.shared.upstream.wheel().timer();
         let deadline = now().checked_add(timeout);
         let failure = match within(timer, deadline, connecting).await {
-            Some(Ok(connected)) => return Ok((connected, open)),
+            Some(Ok(connected)) => {
+                self.avoid.connected();
+                return Ok((connected, open));
+            }
             Some(Err(error)) => {
                 stats.upstream_cx_connect_fail.inc();
                 format!("cannot connect to {}: {error}", self.address)
@@ -214,6 +252,7 @@ impl Endpoint {
                 format!("{} did not accept within {timeout:?}", self.address)
             }
         };
+        self.avoid.failed(now());
         Err(LocalReply::new(ReplyKind::ConnectFailed, failure)
             .with_cluster(self.shared.cluster.config.name.clone())
             .retriable())
@@ -237,7 +276,7 @@ impl Endpoint {
 
     /// Gives up a shared connection that carries nothing.
     fn evict_shared(&self) -> bool {
-        self.state().slots.iter().any(|(_, slot)| slot.give_up())
+        self.state().groups.iter().any(Group::give_up)
     }
 
     fn info(&self, connected: &Connected) -> Arc<UpstreamInfo> {

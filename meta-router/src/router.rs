@@ -41,7 +41,13 @@ use exchange::Exchange;
 /// response on a shared one is dropped and counted.
 ///
 /// A request of which not one byte was taken, because its upstream connection
-/// had just been closed, is sent once more over a fresh one.
+/// had just been closed, is sent once more over a fresh one. One for which no
+/// connection can be made is given to another endpoint, if there is one that
+/// did not fail lately; at most twice. Endpoints that failed or drain are left
+/// alone for a while as long as there are others.
+///
+/// Over shared connections requests of one client reach an endpoint in the order
+/// in which it sent them, one-way calls included.
 #[derive(Clone)]
 pub struct Router {
     worker: Arc<WorkerRouter>,
@@ -67,10 +73,12 @@ impl Router {
         connector: Arc<dyn Connect>,
     ) -> Self {
         let pool = |cluster: &Arc<crate::cluster::Cluster>| {
+            let mut config = cluster.config.upstream.clone();
+            config.idle_timeout = config.idle_timeout.or(Some(cluster.config.idle_timeout));
             let upstream = Upstream::new(
                 codec.clone(),
                 limits,
-                cluster.config.upstream.clone(),
+                config,
                 Arc::new(UpstreamStats::of_worker()),
                 wheel.clone(),
             );

@@ -70,7 +70,7 @@ pub(crate) fn limit(kit: &Kit) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where the error carries the request, it is that request, and a reply to it
+/// Where the error carries the message, it is that message; a reply to a request
 /// reaches the caller.
 fn answered(
     kit: &Kit,
@@ -79,14 +79,14 @@ fn answered(
     error: &CodecError,
 ) -> Result<(), Failure> {
     let called = sample.kind.is_call() && sample.role == Role::Downstream;
-    let Some(request) = error.request() else {
+    let Some(message) = error.message() else {
         return match called && error.kind() == CodecErrorKind::TooLarge {
-            true => Err(reader.fail("the head was there, but the error carries no request")),
+            true => Err(reader.fail("the head was there, but the error carries no message")),
             false => Ok(()),
         };
     };
-    if request.id != sample.id || request.kind != sample.kind {
-        let (kind, id) = (request.kind, request.id);
+    if message.id != sample.id || message.kind != sample.kind {
+        let (kind, id) = (message.kind, message.id);
         let detail = format!(
             "the error carries {kind:?} {id}, not {:?} {}",
             sample.kind, sample.id
@@ -94,7 +94,7 @@ fn answered(
         return Err(reader.fail(detail));
     }
     if sample.kind == MessageKind::Request {
-        super::errors::answer(kit, reader, sample, request)?;
+        super::errors::answer(kit, reader, sample, message)?;
     }
     Ok(())
 }

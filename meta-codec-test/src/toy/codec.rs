@@ -185,11 +185,7 @@ struct Head {
 
 impl Head {
     fn answerable(&self, error: CodecError) -> CodecError {
-        if self.kind.is_call() {
-            error.with_request(Metadata::new(self.kind, self.id))
-        } else {
-            error
-        }
+        error.with_message(Metadata::new(self.kind, self.id))
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Connection<T, S: Service<Request>> {
     timer: Timer,
     drain: DrainWatch,
     last_activity: Instant,
+    /// When the first of the calls in flight began.
+    busy_since: Instant,
     blocked_since: Option<Instant>,
     paused: bool,
     tally: Tally,
@@ -100,6 +102,7 @@ where
             timer: shared.wheel.timer(),
             drain: shared.drain.watch(),
             last_activity: clock::now(),
+            busy_since: clock::now(),
             shared,
             transport,
             codec,

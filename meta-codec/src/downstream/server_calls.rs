@@ -17,6 +17,12 @@ pub(super) struct ServerCalls {
 }
 
 impl ServerCalls {
+    /// Whether no server waits for an answer.
+    pub(super) fn is_empty(&self) -> bool {
+        // What is at the front has not been answered.
+        self.window.is_empty()
+    }
+
     /// The id, at most `last_id`, under which a server's request goes to the
     /// client.
     pub(super) fn register(&mut self, answer: Box<dyn Answer>, last_id: u64) -> WireId {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use foldhash::fast::FixedState;
-use meta_core::{Correlation, IdSpace, LocalReply, Message, WireId};
+use meta_core::{Correlation, IdSpace, LocalReply, Message, ReplyKind, WireId};
 use slab::Slab;
 
 pub(super) type Outcome = Result<Message, LocalReply>;
@@ -16,12 +16,25 @@ pub(super) type Outcome = Result<Message, LocalReply>;
 /// given up included: behind a server that hangs they would add up for ever.
 const MAX_IN_ORDER: usize = 4096;
 
+/// Responses longer than this are counted until they are taken up; of shorter
+/// ones the bound on requests is enough of a bound.
+const COUNTED_FROM_BYTES: usize = 16 << 10;
+
 /// Exchanges by key, and how responses find them.
 pub(super) struct Pending {
     slots: Slab<Slot>,
     order: Order,
     /// No request's deadline is before this.
     earliest: Option<Instant>,
+    unread: Unread,
+}
+
+/// Long responses that nobody has taken up yet.
+struct Unread {
+    bytes: usize,
+    max_bytes: usize,
+    /// Which they are, the oldest first; some of these have been taken up.
+    keys: VecDeque<(usize, WireId)>,
 }
 
 enum Order {
@@ -50,7 +63,7 @@ enum State {
 }
 
 impl Pending {
-    pub(super) fn new(correlation: Correlation) -> Self {
+    pub(super) fn new(correlation: Correlation, unread_bytes: usize) -> Self {
         Self {
             slots: Slab::new(),
             order: match correlation {
@@ -62,6 +75,11 @@ impl Pending {
                 _ => Order::InOrder(VecDeque::new()),
             },
             earliest: None,
+            unread: Unread {
+                bytes: 0,
+                max_bytes: unread_bytes,
+                keys: VecDeque::new(),
+            },
         }
     }
 
@@ -132,19 +150,56 @@ impl Pending {
         key
     }
 
-    /// Hands `message` to the request it answers; `false` where there is none.
-    pub(super) fn complete(&mut self, message: Message, now: Instant) -> bool {
+    /// Hands `outcome` to the request that went out under `id`, or without ids to
+    /// the oldest; `false` where there is none.
+    pub(super) fn complete(&mut self, id: WireId, outcome: Outcome, now: Instant) -> bool {
         let key = match &mut self.order {
-            Order::ById { keys, .. } => keys.remove(&message.metadata.id.0),
+            Order::ById { keys, .. } => keys.remove(&id.0),
             Order::InOrder(keys) => keys.pop_front().flatten(),
         };
-        match key.and_then(|key| self.slots.get_mut(key)) {
-            Some(slot) => {
-                slot.finish(Ok(message), now);
-                true
-            }
-            None => false,
+        let Some((key, slot)) = key.and_then(|key| Some((key, self.slots.get_mut(key)?))) else {
+            return false;
+        };
+        let (bytes, id) = (counted(&outcome), slot.id);
+        slot.finish(outcome, now);
+        if bytes > 0 {
+            self.count_unread(bytes, key, id);
         }
+        true
+    }
+
+    fn count_unread(&mut self, bytes: usize, key: usize, id: WireId) {
+        let (slots, unread) = (&self.slots, &mut self.unread);
+        unread.bytes += bytes;
+        unread.keys.push_back((key, id));
+        // Those taken up are forgotten now and then.
+        if unread.keys.len() > 2 * slots.len() + 16 {
+            let is_there = |key: usize, id| slots.get(key).is_some_and(|slot| slot.id == id);
+            unread.keys.retain(|(key, id)| is_there(*key, *id));
+        }
+        while self.unread.bytes > self.unread.max_bytes && self.drop_oldest() {}
+    }
+
+    /// Gives up the response that has not been taken up for longest, unless it is
+    /// the only one.
+    fn drop_oldest(&mut self) -> bool {
+        if self.unread.keys.len() < 2 {
+            return false;
+        }
+        let Some((key, id)) = self.unread.keys.pop_front() else {
+            return false;
+        };
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.id == id
+            && let State::Done(outcome, _) = &mut slot.state
+        {
+            self.unread.bytes -= counted(outcome);
+            *outcome = Err(LocalReply::new(
+                ReplyKind::Overflow,
+                "the client did not read its responses; this one was given up",
+            ));
+        }
+        true
     }
 
     /// The outcome of a request, once it is there.
@@ -163,8 +218,12 @@ impl Pending {
             }
             return Poll::Pending;
         }
-        match self.slots.remove(key).state {
-            State::Done(outcome, at) => Poll::Ready(Some((outcome, at))),
+        let slot = self.slots.remove(key);
+        match slot.state {
+            State::Done(outcome, at) => {
+                self.unread.forget(counted(&outcome));
+                Poll::Ready(Some((outcome, at)))
+            }
             State::Waiting(_) => Poll::Ready(None),
         }
     }
@@ -174,10 +233,10 @@ impl Pending {
         let Some(slot) = self.slots.try_remove(key) else {
             return;
         };
-        if let State::Done(..) = slot.state {
-            return;
+        match slot.state {
+            State::Done(outcome, _) => self.unread.forget(counted(&outcome)),
+            State::Waiting(_) => self.order.forget(slot.id, key),
         }
-        self.order.forget(slot.id, key);
     }
 
     /// Ends the requests whose deadline has come; their responses will be late.
@@ -217,6 +276,26 @@ impl Pending {
     }
 }
 
+/// The bytes of a response that are counted until it is taken up.
+fn counted(outcome: &Outcome) -> usize {
+    let bytes = outcome.as_ref().map_or(0, |message| message.frame.len());
+    if bytes >= COUNTED_FROM_BYTES {
+        bytes
+    } else {
+        0
+    }
+}
+
+impl Unread {
+    /// So many bytes have been taken up.
+    fn forget(&mut self, bytes: usize) {
+        self.bytes -= bytes;
+        if self.bytes == 0 {
+            self.keys.clear();
+        }
+    }
+}
+
 impl Order {
     /// Drops the response of the request under `id` when it comes.
     fn forget(&mut self, id: WireId, key: usize) {
@@ -249,7 +328,7 @@ mod tests {
 
     #[test]
     fn given_up_requests_in_order_are_bounded() {
-        let mut pending = Pending::new(Correlation::InOrder);
+        let mut pending = Pending::new(Correlation::InOrder, 0);
         for _ in 0..MAX_IN_ORDER {
             let id = pending.next_id().expect("there is room");
             let key = pending.insert(id, 0, None, None);

@@ -4,9 +4,12 @@ use std::{
     collections::{HashSet, VecDeque},
     fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use meta_core::{
@@ -20,8 +23,11 @@ use super::{
 };
 use crate::transport::Transport;
 
+mod answer;
+mod call;
 mod driver;
 
+pub use call::{SharedCall, SharedSend};
 pub use driver::SharedDriver;
 
 /// A connection that carries many exchanges at a time, under ids of its own or
@@ -37,6 +43,7 @@ struct Inner {
     upstream: Arc<Upstream>,
     info: Arc<UpstreamInfo>,
     state: Mutex<State>,
+    is_busy: AtomicBool,
 }
 
 struct State {
@@ -59,6 +66,11 @@ struct State {
     streams: HashSet<u64>,
     /// Something was sent since the driver's last turn.
     used: bool,
+    /// A request has bound its client to this connection: it may be called back
+    /// for as long as it is there.
+    bound: bool,
+    /// The server asks and does not read the answers.
+    clogged: bool,
 }
 
 enum Status {
@@ -77,7 +89,11 @@ pub(super) fn new<T: Transport>(
     info: Arc<UpstreamInfo>,
     session: Option<Session>,
 ) -> (Shared, SharedDriver<T>) {
-    let pending = Pending::new(upstream.capabilities.correlation);
+    let config = &upstream.config;
+    let pending = Pending::new(
+        upstream.capabilities.correlation,
+        config.unread_response_bytes,
+    );
     let inner = Arc::new(Inner {
         upstream,
         info,
@@ -94,7 +110,10 @@ pub(super) fn new<T: Transport>(
             flushes: VecDeque::new(),
             streams: HashSet::new(),
             used: false,
+            bound: false,
+            clogged: false,
         }),
+        is_busy: AtomicBool::new(false),
     });
     let driver = SharedDriver::new(inner.clone(), transport, session);
     (Shared { inner }, driver)
@@ -109,6 +128,29 @@ impl Shared {
     /// Whether new requests may go over it.
     pub fn is_open(&self) -> bool {
         matches!(self.inner.state().status, Status::Open)
+    }
+
+    /// Whether the server has asked for no more requests, and the connection is
+    /// still there.
+    pub fn is_draining(&self) -> bool {
+        matches!(self.inner.state().status, Status::Draining)
+    }
+
+    /// Whether the connection has ended.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.inner.state().status, Status::Closed(_))
+    }
+
+    /// Whether this stream is open on the connection.
+    pub fn carries(&self, stream_id: u64) -> bool {
+        self.inner.state().streams.contains(&stream_id)
+    }
+
+    /// Whether the last request found
+    /// [`UpstreamConfig::busy_in_flight`](super::UpstreamConfig::busy_in_flight)
+    /// others in flight, or no room.
+    pub fn is_busy(&self) -> bool {
+        self.inner.is_busy.load(Ordering::Relaxed)
     }
 
     /// Requests in flight.
@@ -158,7 +200,11 @@ impl Shared {
         cx: &Context<'_>,
     ) -> Option<Result<(SharedCall, Encoded), LocalReply>> {
         let mut state = self.inner.state();
-        if !(matches!(state.status, Status::Open) && self.inner.has_room(&state)) {
+        if !matches!(state.status, Status::Open) {
+            return None;
+        }
+        if !self.inner.has_room(&state) {
+            self.inner.is_busy.store(true, Ordering::Relaxed);
             return None;
         }
         let waker = Some(cx.waker().clone());
@@ -174,6 +220,9 @@ impl Shared {
         waker: Option<Waker>,
     ) -> Result<(SharedCall, Encoded), LocalReply> {
         let info = &self.inner.info;
+        let busy_at = self.inner.upstream.config.busy_in_flight;
+        let is_busy = state.pending.len() >= busy_at;
+        self.inner.is_busy.store(is_busy, Ordering::Relaxed);
         let id = state.pending.next_id().ok_or_else(|| overflow(info))?;
         let begins_at = state.enqueued;
         let encoded = state
@@ -181,6 +230,7 @@ impl Shared {
             .map_err(|error| super::unencodable(&self.inner.info, &error))?;
         let key = state.pending.insert(id, begins_at, deadline, waker);
         state.used = true;
+        state.bound |= message.metadata.binds_session;
         state.wake_driver();
         let call = SharedCall {
             inner: self.inner.clone(),
@@ -220,6 +270,7 @@ impl Shared {
             };
         }
         state.used = true;
+        state.bound |= message.metadata.binds_session;
         state.wake_driver();
         let position = state.enqueued;
         drop(state);
@@ -254,6 +305,13 @@ impl fmt::Debug for Shared {
 impl Inner {
     fn has_room(&self, state: &State) -> bool {
         state.out.len() + state.unwritten < self.upstream.config.write_buffer_bytes
+    }
+
+    /// Whether more waits to be written than requests alone can amount to.
+    fn is_clogged(&self, state: &State) -> bool {
+        let upstream = &self.upstream;
+        let bound = upstream.config.write_buffer_bytes + upstream.limits.message_bytes;
+        state.out.len() + state.unwritten >= bound
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -327,57 +385,6 @@ impl State {
     }
 }
 
-/// The response to come of a [`Shared::call`].
-#[derive(Debug)]
-pub struct SharedCall {
-    inner: Arc<Inner>,
-    key: Option<usize>,
-    answered_at: Option<Instant>,
-}
-
-impl SharedCall {
-    /// Where the request went.
-    pub fn info(&self) -> &Arc<UpstreamInfo> {
-        &self.inner.info
-    }
-
-    /// When the outcome came, once it has been returned: as it was read, which
-    /// spares whoever waited for it the clock.
-    pub fn answered_at(&self) -> Option<Instant> {
-        self.answered_at
-    }
-}
-
-impl Future for SharedCall {
-    type Output = Outcome;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Outcome> {
-        let Some(key) = self.key else {
-            return Poll::Ready(Err(completed()));
-        };
-        let polled = self.inner.state().pending.poll(key, cx);
-        polled.map(|outcome| {
-            self.key = None;
-            let (outcome, at) = outcome.unzip();
-            self.answered_at = at;
-            outcome.unwrap_or_else(|| Err(completed()))
-        })
-    }
-}
-
-impl Drop for SharedCall {
-    fn drop(&mut self) {
-        if let Some(key) = self.key {
-            let mut state = self.inner.state();
-            state.pending.abandon(key);
-            if !matches!(state.status, Status::Open) {
-                // It may have been the last that kept the connection.
-                state.wake_driver();
-            }
-        }
-    }
-}
-
 fn overflow(info: &UpstreamInfo) -> LocalReply {
     let detail = format!(
         "no more requests can be told apart on the connection to {}",
@@ -386,85 +393,8 @@ fn overflow(info: &UpstreamInfo) -> LocalReply {
     LocalReply::new(ReplyKind::Overflow, detail).with_cluster(info.cluster.clone())
 }
 
-fn completed() -> LocalReply {
-    LocalReply::new(
-        ReplyKind::Internal,
-        "a call was polled after it had completed",
-    )
-}
-
-/// What a [`Shared::send`] waits for.
-#[derive(Debug)]
-pub struct SharedSend {
-    inner: Arc<Inner>,
-    begins_at: u64,
-    position: u64,
-}
-
-impl Future for SharedSend {
-    type Output = Result<(), LocalReply>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.inner.state();
-        if state.written >= self.position {
-            return Poll::Ready(Ok(()));
-        }
-        if let Status::Closed(reply) = &state.status {
-            let reply = reply.clone();
-            return Poll::Ready(Err(match self.begins_at >= state.written {
-                true => reply.retriable(),
-                false => reply,
-            }));
-        }
-        let known = state
-            .flushes
-            .iter_mut()
-            .find(|(position, _)| *position == self.position);
-        match known {
-            Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => {
-                let at = state
-                    .flushes
-                    .partition_point(|(position, _)| *position < self.position);
-                state
-                    .flushes
-                    .insert(at, (self.position, cx.waker().clone()));
-            }
-        }
-        Poll::Pending
-    }
-}
-
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.info.fmt(f)
-    }
-}
-
-/// Takes a client's answer to the server that asked.
-struct ServerRequest {
-    inner: Arc<Inner>,
-    request: Arc<Metadata>,
-}
-
-impl Answer for ServerRequest {
-    fn answer(self: Box<Self>, answer: Outcome) {
-        let mut state = self.inner.state();
-        if let Status::Closed(_) = state.status {
-            return;
-        }
-        let request = &self.request;
-        state.write_control(|codec, out| match &answer {
-            Ok(message) => {
-                let context = EncodeContext {
-                    id: request.id,
-                    mutation: &Mutation::new(),
-                    request: Some(request),
-                };
-                codec.encode(message, &context, out).map(|_| true)
-            }
-            Err(reply) => codec.on_error(request, reply, out).map(|()| true),
-        });
-        state.wake_driver();
     }
 }

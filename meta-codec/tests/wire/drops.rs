@@ -97,7 +97,7 @@ async fn a_client_connection_dropped_at_any_point_leaves_nothing() {
         let session = session();
         let link = back.shared_over(duplex(TINY), Some(session.clone()));
         let (theirs, ours) = duplex(TINY);
-        let pinned = session.pin_with(&"backend".into(), || link.shared.clone());
+        let pinned = session.pin_with(&"backend".into(), |_| true, || link.shared.clone());
         let serve = front
             .downstream
             .serve(ours, forward(&link.shared), session.clone());

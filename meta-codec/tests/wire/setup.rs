@@ -161,6 +161,8 @@ impl Back {
 
     pub(crate) fn with(codec: impl CodecFactory, change: impl FnOnce(&mut UpstreamConfig)) -> Self {
         let mut config = UpstreamConfig::default();
+        // Tests that want them say so: heartbeats are in the way of all others.
+        config.heartbeat = None;
         change(&mut config);
         let stats = Arc::<UpstreamStats>::default();
         let wheel = Wheel::spawn();

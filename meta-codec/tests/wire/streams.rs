@@ -22,7 +22,7 @@ fn frame(kind: MessageKind, stream: u64, body: &'static str) -> Frame {
 fn connect(front: &Front, back: &Back) -> (Client<DuplexStream>, Link<DuplexStream>) {
     let session = session();
     let link = back.pinned(&session);
-    session.pin_with(&"backend".into(), || link.shared.clone());
+    session.pin_with(&"backend".into(), |_| true, || link.shared.clone());
     let (theirs, ours) = tokio::io::duplex(64 << 10);
     let service = forward(&link.shared);
     let served = front.downstream.serve(ours, service, session.clone());

@@ -5,27 +5,47 @@ use futures_util::{
     future::{self, Either},
 };
 use meta_codec::{Shared, SharedCall};
-use meta_core::{BoxFuture, Message, Mutation, Session};
+use meta_core::{BoxFuture, Session};
 
-use super::*;
+use super::{
+    line::{Line, Turn, client_of},
+    *,
+};
 
 /// The place of one shared connection, made when it is first wanted and again
-/// when it has closed.
+/// when it has closed; one that belongs to a client is made once.
 pub(crate) struct SharedSlot {
     endpoint: Arc<Endpoint>,
     /// The client that the connection belongs to, if it does.
     session: Option<Session>,
     state: Mutex<SlotState>,
+    /// As the connection's last request found it.
+    is_busy: AtomicBool,
 }
 
 type Connect = BoxFuture<'static, Result<Arc<Shared>, LocalReply>>;
 type Connecting = future::Shared<Connect>;
 
-enum SlotState {
+struct SlotState {
+    link: Link,
+    line: Line,
+}
+
+enum Link {
     Empty,
     /// Whoever waits for it drives it, and it ends with the last of them.
     Connecting(future::WeakShared<Connect>),
     Open(Arc<Shared>),
+}
+
+/// What became of a request.
+pub(crate) enum Tried {
+    Sent(Result<(SharedCall, Encoded), LocalReply>),
+    /// There is no connection yet, or no room, or others of the client's wait.
+    MustWait(Turn),
+    /// The server wants no more requests on the connection it has; another can be
+    /// made.
+    Draining(Turn),
 }
 
 impl SharedSlot {
@@ -33,27 +53,82 @@ impl SharedSlot {
         Self {
             endpoint,
             session,
-            state: Mutex::new(SlotState::Empty),
+            state: Mutex::new(SlotState {
+                link: Link::Empty,
+                line: Line::default(),
+            }),
+            is_busy: AtomicBool::new(false),
         }
-    }
-
-    /// Where the connection leads.
-    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
-        &self.endpoint
     }
 
     /// Sends a request over the connection, if it is there and has room.
     pub(crate) fn try_call(
-        &self,
-        message: &Message,
-        mutation: &Mutation,
+        self: &Arc<Self>,
+        request: &Request,
         deadline: Option<Instant>,
         cx: &Context<'_>,
-    ) -> Option<Result<(SharedCall, Encoded), LocalReply>> {
-        match &*self.state() {
-            SlotState::Open(shared) => shared.try_call(message, mutation, deadline, cx),
-            _ => None,
+    ) -> Tried {
+        let state = self.state();
+        if let Link::Open(shared) = &state.link
+            && !state.line.has(client_of(request))
+        {
+            let (message, mutation) = (&request.message, &request.mutation);
+            let tried = shared.try_call(message, mutation, deadline, cx);
+            self.is_busy.store(shared.is_busy(), Ordering::Relaxed);
+            if let Some(sent) = tried {
+                return Tried::Sent(sent);
+            }
         }
+        drop(state);
+        self.try_wait(request)
+    }
+
+    /// Gives a request a place in the line.
+    pub(crate) fn try_wait(self: &Arc<Self>, request: &Request) -> Tried {
+        let turn = Turn::queue(self.clone(), request);
+        match self.drains() {
+            true => Tried::Draining(turn),
+            false => Tried::MustWait(turn),
+        }
+    }
+
+    /// Whether the connection had no room to spare when it was last used.
+    pub(super) fn is_busy(&self) -> bool {
+        self.is_busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether requests can go over the connection, now or once it is made.
+    pub(crate) fn is_usable(&self) -> bool {
+        let usable = match &self.state().link {
+            Link::Open(shared) => shared.is_open(),
+            Link::Empty | Link::Connecting(_) => true,
+        };
+        if !usable {
+            self.drains();
+        }
+        usable
+    }
+
+    /// Whether the connection is there, but wants no more requests; the endpoint
+    /// is better left alone then.
+    fn drains(&self) -> bool {
+        let state = self.state();
+        let drains = matches!(&state.link, Link::Open(shared) if shared.is_draining());
+        drop(state);
+        if drains {
+            self.endpoint.drains();
+        }
+        drains
+    }
+
+    /// Whether the connection was there and has ended.
+    fn is_over(&self) -> bool {
+        matches!(&self.state().link, Link::Open(shared) if shared.is_closed())
+    }
+
+    /// Whether this stream is open on the connection.
+    pub(crate) fn carries(&self, stream_id: u64) -> bool {
+        matches!(&self.state().link, Link::Open(shared) if shared.carries(stream_id))
     }
 
     /// The connection; makes it where there is none.
@@ -64,13 +139,13 @@ impl SharedSlot {
         };
         let connected = connecting.clone().await;
         let mut state = self.state();
-        if let SlotState::Connecting(current) = &*state
+        if let Link::Connecting(current) = &state.link
             && let Some(current) = current.upgrade()
             && current.ptr_eq(&connecting)
         {
-            *state = match &connected {
-                Ok(shared) => SlotState::Open(shared.clone()),
-                Err(_) => SlotState::Empty,
+            state.link = match &connected {
+                Ok(shared) => Link::Open(shared.clone()),
+                Err(_) => Link::Empty,
             };
         }
         connected
@@ -78,9 +153,11 @@ impl SharedSlot {
 
     fn open_or_connecting(&self) -> Either<Arc<Shared>, Connecting> {
         let mut state = self.state();
-        match &*state {
-            SlotState::Open(shared) if shared.is_open() => return Either::Left(shared.clone()),
-            SlotState::Connecting(connecting) => {
+        match &state.link {
+            Link::Open(shared) if shared.is_open() || self.session.is_some() => {
+                return Either::Left(shared.clone());
+            }
+            Link::Connecting(connecting) => {
                 if let Some(connecting) = connecting.upgrade() {
                     return Either::Right(connecting);
                 }
@@ -89,9 +166,9 @@ impl SharedSlot {
         }
         let connect = connect(self.endpoint.clone(), self.session.clone());
         let connecting = connect.boxed().shared();
-        *state = match connecting.downgrade() {
-            Some(connecting) => SlotState::Connecting(connecting),
-            None => SlotState::Empty,
+        state.link = match connecting.downgrade() {
+            Some(connecting) => Link::Connecting(connecting),
+            None => Link::Empty,
         };
         Either::Right(connecting)
     }
@@ -99,27 +176,31 @@ impl SharedSlot {
     /// Whether there is no connection, nor anyone who wants one.
     pub(super) fn is_vacant(this: &Arc<Self>) -> bool {
         Arc::strong_count(this) == 1
-            && match &*this.state() {
-                SlotState::Empty => true,
-                SlotState::Connecting(connecting) => connecting.upgrade().is_none(),
-                SlotState::Open(shared) => !shared.is_open(),
+            && match &this.state().link {
+                Link::Empty => true,
+                Link::Connecting(connecting) => connecting.upgrade().is_none(),
+                Link::Open(shared) => !shared.is_open(),
             }
     }
 
     /// Gives the connection up if nothing is under way on it; whether it did.
     pub(super) fn give_up(&self) -> bool {
         let mut state = self.state();
-        let SlotState::Open(shared) = &*state else {
+        let Link::Open(shared) = &state.link else {
             return false;
         };
         let unused = Arc::strong_count(shared) == 1 && shared.in_flight() == 0;
         if !(unused && shared.is_open()) {
             return false;
         }
-        let given_up = std::mem::replace(&mut *state, SlotState::Empty);
+        let given_up = std::mem::replace(&mut state.link, Link::Empty);
         drop(state);
         drop(given_up);
         true
+    }
+
+    pub(super) fn line<R>(&self, use_line: impl FnOnce(&mut Line) -> R) -> R {
+        use_line(&mut self.state().line)
     }
 
     fn state(&self) -> MutexGuard<'_, SlotState> {
@@ -138,10 +219,14 @@ async fn connect(
     let (connected, open) = endpoint.connect(open).await?;
     let info = endpoint.info(&connected);
     let upstream = &endpoint.shared.upstream;
-    let (shared, driver) = upstream.shared(connected.transport, info, session);
+    let cluster = info.cluster.clone();
+    let (shared, driver) = upstream.shared(connected.transport, info, session.clone());
     tokio::spawn(async move {
         driver.await;
         drop(open);
+        if let Some(session) = session {
+            session.unpin(&cluster, SharedSlot::is_over);
+        }
     });
     Ok(Arc::new(shared))
 }

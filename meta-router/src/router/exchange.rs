@@ -16,7 +16,7 @@ use meta_core::{
 };
 
 use super::{Active, waiting};
-use crate::pool::{ClusterPool, Lease, SharedSlot};
+use crate::pool::{ClusterPool, Lease, SharedSlot, Tried};
 
 pub(super) type Outcome = Result<Response, LocalReply>;
 
@@ -147,13 +147,10 @@ impl Exchange {
         let request = self.request.as_ref().ok_or_else(over)?;
         let pool = &self.active.pool;
         let wants_answer = request.metadata().kind == MessageKind::Request;
-        let form = request.metadata().form;
         let pinned = pinned(pool, request)?;
-        let endpoint = match &pinned {
-            Some(slot) => slot.endpoint(),
-            None => pool.pick(request)?,
-        };
         if pinned.is_none() && !pool.is_shared() {
+            let endpoint = pool.pick(request)?;
+            let form = request.metadata().form;
             let idle = wants_answer.then(|| endpoint.try_lease(form, cx)).flatten();
             if let Some(lease) = idle {
                 return Ok(Step::Exclusive(lease.carry(pool, request)?));
@@ -163,26 +160,29 @@ impl Exchange {
             let leased = waiting::exclusive(pool, endpoint, request, false);
             return Ok(Step::Waiting(Box::pin(leased)));
         }
-        let send = |slot: &Arc<SharedSlot>| {
-            slot.try_call(&request.message, &request.mutation, self.deadline, cx)
-        };
-        let called = match &pinned {
-            _ if !wants_answer => None,
-            Some(slot) => send(slot),
-            None => endpoint.with_slot(form, send),
-        };
-        if let Some(called) = called {
-            let (call, encoded) = called?;
-            pool.note(encoded);
-            return Ok(Step::Shared(call));
-        }
-        let slot = match &pinned {
-            Some(slot) => slot.clone(),
-            None => endpoint.with_slot(form, Arc::clone),
+        let turn = loop {
+            let try_slot = |slot: &Arc<SharedSlot>| match wants_answer {
+                true => slot.try_call(request, self.deadline, cx),
+                false => slot.try_wait(request),
+            };
+            let tried = match &pinned {
+                Some(slot) => try_slot(slot),
+                None => pool.pick(request)?.with_slot(request, try_slot),
+            };
+            match tried {
+                Tried::Sent(sent) => {
+                    let (call, encoded) = sent?;
+                    pool.note(encoded);
+                    return Ok(Step::Shared(call));
+                }
+                // The next pick is another endpoint's.
+                Tried::Draining(_) if pinned.is_none() && pool.has_good_endpoint() => {}
+                Tried::Draining(turn) | Tried::MustWait(turn) => break turn,
+            }
         };
         let pool = pool.clone();
         let request = self.request.take().ok_or_else(over)?;
-        let shared = waiting::shared(pool, slot, request, false);
+        let shared = waiting::shared(pool, turn, request, false);
         Ok(Step::Waiting(Box::pin(shared)))
     }
 
@@ -226,22 +226,36 @@ fn timeout_of(route: &ResolvedRoute, request: &Request) -> Option<Duration> {
 }
 
 /// The connection that belongs to the request's client alone, if the client has
-/// one or this request is what binds it.
+/// one that takes it, or this request is what binds it. A client whose connection
+/// has closed or drains is no longer bound, but for the streams it has there.
 pub(super) fn pinned(
     pool: &ClusterPool,
     request: &Request,
 ) -> Result<Option<Arc<SharedSlot>>, LocalReply> {
     let name = &pool.cluster.config.name;
     let session = request.session();
-    if let Some(slot) = session.pinned::<SharedSlot>(name) {
+    let metadata = request.metadata();
+    let stream = match metadata.kind {
+        MessageKind::StreamData | MessageKind::StreamClose => metadata.stream_id,
+        _ => None,
+    };
+    let takes = |slot: &SharedSlot| match stream {
+        Some(stream) => slot.carries(stream),
+        None => slot.is_usable(),
+    };
+    if let Some(slot) = session.pinned(name, takes) {
         return Ok(Some(slot));
     }
-    let metadata = request.metadata();
-    if !(metadata.binds_session || metadata.kind.is_stream()) {
+    if let Some(stream) = stream {
+        let detail = format!("stream {stream} has no server any more");
+        let reply = LocalReply::new(ReplyKind::UpstreamReset, detail);
+        return Err(reply.with_cluster(name.clone()));
+    }
+    if !(metadata.binds_session || metadata.kind == MessageKind::StreamInit) {
         return Ok(None);
     }
     let endpoint = pool.pick(request)?.clone();
-    let slot = session.pin_with(name, || {
+    let slot = session.pin_with(name, takes, || {
         // The slot keeps the session and the session the slot, until the client's
         // connection ends and closes the session.
         Arc::new(SharedSlot::new(endpoint, Some(session.clone())))

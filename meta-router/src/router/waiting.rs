@@ -1,72 +1,121 @@
 //! Exchanges that have to wait for a connection first.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{future::poll_fn, ptr, sync::Arc};
 
-use meta_codec::Shared;
-use meta_core::{LocalReply, MessageKind, Request, Response};
+use meta_codec::{Shared, SharedCall, SharedSend};
+use meta_core::{LocalReply, MessageKind, ReplyKind, Request, Response};
 
 use super::exchange::{Outcome, answered, pinned};
-use crate::pool::{ClusterPool, Endpoint, SharedSlot};
+use crate::pool::{ClusterPool, Endpoint, SharedSlot, Turn};
 
-/// Sends `request` over the connection of `slot`.
+/// Endpoints tried for one request, where no connection can be made.
+const MAX_CONNECTS: u32 = 3;
+
+/// Sends `request` over a shared connection, when its turn has come.
 pub(super) async fn shared(
     pool: Arc<ClusterPool>,
-    slot: Arc<SharedSlot>,
+    mut turn: Turn,
     request: Request,
     mut retried: bool,
 ) -> Outcome {
+    let mut connects = 1;
     loop {
-        let shared = match slot.connected().await {
+        let shared = match turn.slot().connected().await {
             Ok(shared) => shared,
             Err(reply) => {
-                unbind(&pool, &slot, &request);
-                return Err(reply);
+                unbind(&pool, turn.slot(), &request);
+                if !may_go_elsewhere(&pool, &reply, &mut connects) {
+                    return Err(reply);
+                }
+                turn = queue(&pool, &request)?;
+                continue;
             }
         };
+        poll_fn(|cx| turn.poll_first(cx)).await;
         poll_fn(|cx| shared.poll_room(cx)).await;
-        match send(&pool, &shared, &request).await {
+        let sent = Sent::send(&pool, &shared, &request);
+        let ended = match sent {
+            Ok(sent) => {
+                drop(turn);
+                sent.ended(&shared).await
+            }
+            Err(reply) => Err(reply),
+        };
+        match ended {
             Err(reply) if reply.is_retriable() && !retried => {
                 retried = true;
                 pool.stats().upstream_rq_retry.inc();
+                turn = queue(&pool, &request)?;
             }
             ended => return ended,
         }
     }
 }
 
+/// Sends `request` once more.
+pub(super) async fn shared_again(pool: Arc<ClusterPool>, request: Request) -> Outcome {
+    let turn = queue(&pool, &request)?;
+    shared(pool, turn, request, true).await
+}
+
+/// Whether a request for which no connection could be made is given to another
+/// endpoint.
+fn may_go_elsewhere(pool: &ClusterPool, reply: &LocalReply, connects: &mut u32) -> bool {
+    let may = reply.kind() == ReplyKind::ConnectFailed
+        && *connects < MAX_CONNECTS
+        && pool.has_good_endpoint();
+    *connects += 1;
+    may
+}
+
+/// A place in the line for the connection that `request` goes over.
+fn queue(pool: &ClusterPool, request: &Request) -> Result<Turn, LocalReply> {
+    let turn = |slot: &Arc<SharedSlot>| Turn::queue(slot.clone(), request);
+    Ok(match pinned(pool, request)? {
+        Some(slot) => turn(&slot),
+        None => pool.pick(request)?.with_slot(request, turn),
+    })
+}
+
 /// Binds the client no longer to an endpoint that no connection can be made to.
 fn unbind(pool: &ClusterPool, slot: &Arc<SharedSlot>, request: &Request) {
     let (session, name) = (request.session(), &pool.cluster.config.name);
-    let pinned = session.pinned::<SharedSlot>(name);
-    if pinned.is_some_and(|pinned| Arc::ptr_eq(&pinned, slot)) {
-        session.unpin(name);
+    session.unpin::<SharedSlot>(name, |pinned| ptr::eq(pinned, &**slot));
+}
+
+/// A request whose bytes are under way.
+enum Sent {
+    Call(SharedCall),
+    OneWay(SharedSend),
+}
+
+impl Sent {
+    fn send(pool: &ClusterPool, shared: &Shared, request: &Request) -> Result<Self, LocalReply> {
+        let (message, mutation) = (&request.message, &request.mutation);
+        let (sent, encoded) = match message.kind() {
+            MessageKind::Request => {
+                let (call, encoded) = shared.call(message, mutation, None)?;
+                (Self::Call(call), encoded)
+            }
+            _ => {
+                let (send, encoded) = shared.send(message, mutation)?;
+                (Self::OneWay(send), encoded)
+            }
+        };
+        pool.note(encoded);
+        Ok(sent)
     }
-}
 
-/// Sends `request` once more.
-pub(super) async fn shared_again(pool: Arc<ClusterPool>, request: Request) -> Outcome {
-    let slot = match pinned(&pool, &request)? {
-        Some(slot) => slot,
-        None => {
-            let form = request.metadata().form;
-            pool.pick(&request)?.with_slot(form, Arc::clone)
+    /// Waits for the answer, or for the write of what wants none.
+    async fn ended(self, shared: &Shared) -> Outcome {
+        let info = shared.info().clone();
+        match self {
+            Self::Call(call) => Ok(Response::new(call.await?, info)),
+            Self::OneWay(send) => {
+                send.await?;
+                Ok(Response::written(Some(info)))
+            }
         }
-    };
-    shared(pool, slot, request, true).await
-}
-
-async fn send(pool: &ClusterPool, shared: &Shared, request: &Request) -> Outcome {
-    let (message, mutation) = (&request.message, &request.mutation);
-    let info = shared.info().clone();
-    if message.kind() == MessageKind::Request {
-        let (call, encoded) = shared.call(message, mutation, None)?;
-        pool.note(encoded);
-        Ok(Response::new(call.await?, info))
-    } else {
-        let (send, encoded) = shared.send(message, mutation)?;
-        pool.note(encoded);
-        send.await?;
-        Ok(Response::written(Some(info)))
     }
 }
 
@@ -74,14 +123,22 @@ async fn send(pool: &ClusterPool, shared: &Shared, request: &Request) -> Outcome
 /// one that was never used.
 pub(super) async fn exclusive(
     pool: Arc<ClusterPool>,
-    endpoint: Arc<Endpoint>,
+    mut endpoint: Arc<Endpoint>,
     request: Request,
     mut fresh: bool,
 ) -> Outcome {
     let form = request.metadata().form;
     let wants_answer = request.metadata().kind == MessageKind::Request;
+    let mut connects = 1;
     loop {
-        let lease = endpoint.lease(form, fresh).await?;
+        let lease = match endpoint.lease(form, fresh).await {
+            Ok(lease) => lease,
+            Err(reply) if may_go_elsewhere(&pool, &reply, &mut connects) => {
+                endpoint = pool.pick(&request)?.clone();
+                continue;
+            }
+            Err(reply) => return Err(reply),
+        };
         let mut lease = lease.carry(&pool, &request)?;
         let outcome = match wants_answer {
             true => poll_fn(|cx| lease.poll_response(cx)).await.map(Some),

@@ -1,7 +1,7 @@
 //! Clients that are bound to one upstream connection.
 
 use meta_codec_test::toy::{Frame, Toy};
-use meta_core::{MessageKind, Sharing};
+use meta_core::{Event, MessageKind, Sharing};
 
 use crate::{
     client::{Client, text},
@@ -235,7 +235,7 @@ async fn a_client_that_goes_leaves_nothing() {
 }
 
 /// The server closes what belongs to one client: that one is told of its call,
-/// and its next is again over a connection of its own.
+/// and is bound no longer until it binds itself again.
 #[tokio::test(start_paused = true)]
 async fn a_bound_client_whose_connection_closed() {
     let network = Network::new();
@@ -254,18 +254,70 @@ async fn a_bound_client_whose_connection_closed() {
     drop(own);
     let reply = bound.recv().await;
     assert_eq!((reply.id, reply.get("reason")), (3, Some("upstream_reset")));
-    bound.send(&Frame::request(4, "again")).await;
-    let mut own = server.accept().await;
-    let request = own.recv().await;
-    own.answer(&request, "answer").await;
-    assert_eq!(text(&bound.recv().await), "answer");
+    call_over(&mut bound, &mut shared).await;
+    let mut own = bind(&mut bound, &mut server).await;
     call_over(&mut free, &mut shared).await;
     call_over(&mut bound, &mut own).await;
     bound.leave().await;
     own.expect_end().await;
 }
 
-/// A client that could not be bound is not bound to what is not there.
+/// A server that drains still calls its clients back over the connections they
+/// are bound to; their new requests go elsewhere.
+#[tokio::test(start_paused = true)]
+async fn a_bound_client_of_a_draining_server() {
+    let network = Network::new();
+    let (mut draining, mut good) = (network.server(), network.server());
+    let config = backend([&draining.address, &good.address]);
+    let proxy = Proxy::new(Toy::by_id(), network, config);
+    let mut client = proxy.client();
+    let mut own = bind(&mut client, &mut draining).await;
+    own.send(&Frame::new(MessageKind::Event(Event::Drain), 0, ""))
+        .await;
+    settle().await;
+    client.send(&Frame::request(2, "call")).await;
+    let mut shared = good.accept().await;
+    let request = shared.recv().await;
+    shared.answer(&request, "answer").await;
+    assert_eq!(text(&client.recv().await), "answer");
+
+    own.send(&Frame::request(7, "callback")).await;
+    let callback = client.recv().await;
+    assert_eq!(text(&callback), "callback");
+    client.answer(&callback, "called back").await;
+    let answer = own.recv().await;
+    assert_eq!((answer.id, text(&answer)), (7, "called back".to_owned()));
+
+    // Binding anew is binding to another server, and both may call.
+    let mut other = bind(&mut client, &mut good).await;
+    other.send(&Frame::request(7, "from the other")).await;
+    assert_eq!(text(&client.recv().await), "from the other");
+    own.send(&Frame::request(8, "from the one")).await;
+    assert_eq!(text(&client.recv().await), "from the one");
+    client.leave().await;
+    own.expect_end().await;
+    other.expect_end().await;
+    settle().await;
+    proxy.assert_at_rest();
+}
+
+/// Nothing is under way for long: it may still be called back.
+#[tokio::test(start_paused = true)]
+async fn a_bound_client_keeps_its_connection_while_idle() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let mut client = proxy.client();
+    let mut own = bind(&mut client, &mut server).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    own.send(&Frame::request(7, "callback")).await;
+    assert_eq!(text(&client.recv().await), "callback");
+    call_over(&mut client, &mut own).await;
+    client.leave().await;
+    own.expect_end().await;
+}
+
+/// A client is bound to a server that is there.
 #[tokio::test(start_paused = true)]
 async fn a_client_is_not_bound_to_a_dead_endpoint() {
     let network = Network::new();
@@ -274,11 +326,26 @@ async fn a_client_is_not_bound_to_a_dead_endpoint() {
     drop(dead);
     let proxy = Proxy::new(Toy::by_id(), network, config);
     let mut client = proxy.client();
-    let reply = client.ask(&binding(1)).await;
-    assert_eq!(reply.get("reason"), Some("upstream_connect_failure"));
     let mut own = bind(&mut client, &mut good).await;
+    assert_eq!(proxy.stats.upstream_cx_connect_fail.value(), 1);
     call_over(&mut client, &mut own).await;
     client.leave().await;
     own.expect_end().await;
     proxy.assert_at_rest();
+}
+
+/// There is no server to be had: the client is told, and not bound.
+#[tokio::test(start_paused = true)]
+async fn a_client_is_not_bound_to_nothing() {
+    let network = Network::new();
+    let dead = network.server();
+    let config = backend([&dead.address]);
+    drop(dead);
+    let proxy = Proxy::new(Toy::by_id(), network, config);
+    let mut client = proxy.client();
+    for _ in 0..2 {
+        let reply = client.ask(&binding(1)).await;
+        assert_eq!(reply.get("reason"), Some("upstream_connect_failure"));
+    }
+    assert_eq!(proxy.open(), 0);
 }

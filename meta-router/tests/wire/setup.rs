@@ -24,7 +24,10 @@ use crate::{
 
 /// The cluster that routes lead to unless the test says otherwise.
 pub(crate) fn backend<const N: usize>(endpoints: [&Address; N]) -> ClusterConfig {
-    ClusterConfig::new("backend", endpoints.map(Address::clone).to_vec())
+    let mut config = ClusterConfig::new("backend", endpoints.map(Address::clone).to_vec());
+    // Servers played by a test answer no heartbeats.
+    config.upstream.heartbeat = None;
+    config
 }
 
 /// One endpoint, and at most so many connections.

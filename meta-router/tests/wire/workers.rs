@@ -60,22 +60,32 @@ async fn workers_begin_at_different_endpoints() {
     }
 }
 
-/// Of a cluster with a dead endpoint, only the calls to that fail.
+/// A cluster with a dead endpoint: what cannot be sent there goes to the others.
 #[tokio::test(start_paused = true)]
-async fn a_dead_endpoint_is_not_its_neighbours_fault() {
+async fn a_dead_endpoint_costs_nobody_an_answer() {
     for toy in [Toy::one_at_a_time(), Toy::by_id()] {
         let network = Network::new();
         let (dead, good) = (network.server(), network.server().echo());
         let config = backend([&dead.address, &good.address]);
+        let dead_address = dead.address.clone();
         drop(dead);
-        let proxy = Proxy::new(toy, network, config);
+        let proxy = Proxy::new(toy.clone(), network.clone(), config);
         let caller = proxy.caller();
         for _ in 0..5 {
-            assert_eq!(caller.ask("a").await, Err(ReplyKind::ConnectFailed));
-            assert_eq!(caller.ask("b").await, ok("b"));
+            assert_eq!(caller.ask("a").await, ok("a"));
         }
+        // It was tried once; for a second it is left alone.
+        assert_eq!(proxy.stats.upstream_cx_connect_fail.value(), 1);
+        assert_eq!(proxy.stats.upstream_rq_pending_failure_eject.value(), 0);
         assert_eq!(good.connections(), 1);
         proxy.assert_at_rest();
+
+        // Where all are dead, one try is enough to say so.
+        let proxy = Proxy::new(toy, network, backend([&dead_address]));
+        let answer = proxy.caller().ask("a").await;
+        assert_eq!(answer, Err(ReplyKind::ConnectFailed));
+        assert_eq!(proxy.stats.upstream_cx_connect_fail.value(), 1);
+        assert_eq!(proxy.stats.upstream_rq_pending_failure_eject.value(), 1);
     }
 }
 

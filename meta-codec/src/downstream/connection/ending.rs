@@ -32,7 +32,7 @@ where
         }
         match &self.phase {
             Phase::Open if self.eof => ControlFlow::Break(CloseReason::Client),
-            Phase::Open if draining && self.read.is_empty() => {
+            Phase::Open if draining && self.read.is_empty() && !self.is_asked() => {
                 self.linger(CloseReason::Drained, now, cx)
             }
             Phase::Finishing(_) => match std::mem::replace(&mut self.phase, Phase::Closed) {
@@ -46,6 +46,17 @@ where
     /// Whether no request is in flight or waits, and every response has left.
     fn is_quiet(&self) -> bool {
         self.calls.is_empty() && self.is_written() && self.parked.is_empty() && self.lane.is_empty()
+    }
+
+    /// Whether a server waits for the client's answer.
+    fn is_asked(&self) -> bool {
+        let calls = self.server_calls.as_ref();
+        calls.is_some_and(|calls| !calls.is_empty())
+    }
+
+    /// Whether nobody waits for anything.
+    fn is_idle(&self) -> bool {
+        self.is_quiet() && !self.is_asked()
     }
 
     /// Closes our side, then waits for the client to close its own: a socket
@@ -111,7 +122,7 @@ where
             return Some(until);
         }
         let config = &self.shared.config;
-        let idle = config.idle_timeout.filter(|_| self.is_quiet());
+        let idle = config.idle_timeout.filter(|_| self.is_idle());
         let idle = idle.map(|timeout| self.last_activity + timeout);
         let write = self.blocked_since.map(|since| since + config.write_timeout);
         let check = (!self.is_reading()).then(|| now + HANG_UP_CHECK);
@@ -124,7 +135,7 @@ where
             return ControlFlow::Continue(());
         }
         let config = &self.shared.config;
-        let idle = config.idle_timeout.filter(|_| self.is_quiet());
+        let idle = config.idle_timeout.filter(|_| self.is_idle());
         if idle.is_some_and(|timeout| now >= self.last_activity + timeout) {
             self.shared.stats.idle_timeout.inc();
             return ControlFlow::Break(CloseReason::Idle);

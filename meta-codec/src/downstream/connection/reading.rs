@@ -80,7 +80,7 @@ where
     /// skips it or stops reading; whether it came to that.
     pub(super) fn take_refusal(&mut self) -> bool {
         match &self.phase {
-            Phase::Refusing(error) if !error.request().is_some_and(|r| self.must_wait(r)) => {}
+            Phase::Refusing(error) if !error.message().is_some_and(|r| self.must_wait(r)) => {}
             Phase::Finishing(CloseReason::Service(reply)) if self.calls.is_empty() => {
                 let reply = reply.clone();
                 self.lane.clear();
@@ -95,14 +95,17 @@ where
         let Phase::Refusing(error) = std::mem::replace(&mut self.phase, Phase::Open) else {
             return false;
         };
-        if let Some(request) = error.request() {
+        if let Some(message) = error.message() {
             let kind = match error.kind() {
                 CodecErrorKind::TooLarge => ReplyKind::TooLarge,
                 _ => ReplyKind::BadRequest,
             };
             let reply = LocalReply::new(kind, error.to_string()).with_origin(Origin::Downstream);
-            self.reply(request, &reply);
-            if request.kind == MessageKind::Request {
+            match message.kind {
+                MessageKind::Response => self.take_client_answer(message.id, Err(reply)),
+                _ => self.reply(message, &reply),
+            }
+            if message.kind == MessageKind::Request {
                 self.last_answered = Some(self.calls.number());
             }
         }
@@ -125,6 +128,9 @@ where
 
     /// Whether others have to be answered before `request`.
     fn must_wait(&self, request: &Metadata) -> bool {
+        if request.kind == MessageKind::Response {
+            return false;
+        }
         let in_order = self.answers_in_order();
         self.calls.has_predecessor(request.id.0, in_order)
             || (self.parked.iter()).any(|parked| in_order || parked.metadata.id == request.id)
@@ -150,10 +156,7 @@ where
             }
             MessageKind::Response => {
                 let id = message.metadata.id;
-                let asked = self.server_calls.as_mut();
-                if !asked.is_some_and(|calls| calls.answer(id, Ok(message))) {
-                    stats.request_unknown_answer.inc();
-                }
+                self.take_client_answer(id, Ok(message));
                 return ControlFlow::Continue(());
             }
             MessageKind::Ping => {
@@ -183,6 +186,14 @@ where
             Poll::Pending => self.park(message),
         }
         ControlFlow::Continue(())
+    }
+
+    /// Hands the client's answer to the server that asked.
+    fn take_client_answer(&mut self, id: WireId, answer: Result<Message, LocalReply>) {
+        let asked = self.server_calls.as_mut();
+        if !asked.is_some_and(|calls| calls.answer(id, answer)) {
+            self.shared.stats.request_unknown_answer.inc();
+        }
     }
 
     pub(super) fn park(&mut self, message: Message) {
@@ -221,7 +232,11 @@ where
         let metadata = message.metadata.clone();
         let in_lane = metadata.kind.is_stream();
         let in_order = self.answers_in_order();
+        if self.calls.is_empty() {
+            self.busy_since = now;
+        }
         let request = Request::new(message, self.session.clone(), now);
+        let request = request.with_busy_since(self.busy_since);
         let future = self.service.call(request);
         self.tally.active += 1;
         self.calls.start(metadata, now, in_order, in_lane, future);

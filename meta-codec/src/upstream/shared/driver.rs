@@ -2,14 +2,16 @@
 
 use std::io;
 
-use meta_core::{Event, Push};
+use meta_core::{CodecError, Event, Push};
 
-use super::{super::Heartbeat, *};
+use super::{super::Heartbeat, answer::ServerRequest, *};
 use crate::{
     buffer::{ReadBuffer, poll_write_out},
     clock,
     timer::Timer,
 };
+
+mod reading;
 
 /// Drives a [`Shared`] connection; ends when that has closed.
 pub struct SharedDriver<T> {
@@ -23,12 +25,18 @@ pub struct SharedDriver<T> {
     /// A message of the server's that the client has no room for.
     held: Option<Push>,
     starved: bool,
+    /// Bytes of a refused response that are still to come.
+    skip: u64,
     /// The transport keeps bytes that it has to be asked for.
     unflushed: bool,
+    /// Since when the server has taken nothing of what is being written.
+    blocked_since: Option<Instant>,
     timer: Timer,
     /// The earliest deadline of a request in flight.
     call_deadline: Option<Instant>,
     last_used: Instant,
+    /// Its client may be called back at any time.
+    bound: bool,
     /// When something was last read, or a heartbeat sent.
     silent_since: Instant,
     /// Heartbeats sent since something was read.
@@ -44,7 +52,7 @@ enum End {
     /// By us: all handles are gone, or it was idle.
     Local(&'static str),
     Remote(Option<io::Error>, bool),
-    Protocol(meta_core::CodecError),
+    Protocol(CodecError),
 }
 
 impl<T: Transport> SharedDriver<T> {
@@ -59,10 +67,13 @@ impl<T: Transport> SharedDriver<T> {
             writing: FrameBuf::new(),
             held: None,
             starved: true,
+            skip: 0,
             unflushed: false,
+            blocked_since: None,
             timer,
             call_deadline: None,
             last_used: now,
+            bound: false,
             silent_since: now,
             unanswered: 0,
             ended: false,
@@ -84,12 +95,19 @@ impl<T: Transport> SharedDriver<T> {
         if std::mem::take(&mut state.used) || state.is_in_use() {
             self.last_used = now;
         }
+        self.bound = state.bound && self.session.is_some();
         let written = self.writing.is_empty() && !self.unflushed;
         let unneeded = match state.status {
-            Status::Draining => state.streams.is_empty(),
+            // Its client may still be called back, until the server closes it.
+            Status::Draining => state.streams.is_empty() && !self.bound,
             Status::Closing => true,
             _ => false,
         };
+        if state.clogged {
+            return Err(End::Local(
+                "the server does not read answers to its requests",
+            ));
+        }
         if unneeded && written && state.out.is_empty() && !state.pending.is_awaited() {
             return Err(End::Local("no longer needed"));
         }
@@ -124,8 +142,12 @@ impl<T: Transport> SharedDriver<T> {
             wakers.into_iter().for_each(Waker::wake);
             self.unflushed = written.is_pending();
             match written {
-                Poll::Pending => return Ok(()),
-                Poll::Ready(Ok(())) => {}
+                Poll::Pending => {
+                    let blocked_since = self.blocked_since.filter(|_| count == 0);
+                    self.blocked_since = blocked_since.or(Some(now));
+                    return Ok(());
+                }
+                Poll::Ready(Ok(())) => self.blocked_since = None,
                 Poll::Ready(Err(error)) => {
                     // The server may have answered some before it closed.
                     while let Ok(true) = self.read_some(cx, now) {}
@@ -155,138 +177,15 @@ impl<T: Transport> SharedDriver<T> {
         wakers
     }
 
-    /// Reads once and deals with all that is whole; `true` if there was anything.
-    fn read_some(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
-        if !self.push_held(cx) {
-            return Ok(false);
-        }
-        if self.starved {
-            match self.read.poll_fill(&mut self.transport, cx) {
-                Poll::Pending => return Ok(false),
-                Poll::Ready(Err(error)) => return Err(End::Remote(Some(error), false)),
-                Poll::Ready(Ok(0)) => return Err(End::Remote(None, !self.read.is_empty())),
-                Poll::Ready(Ok(count)) => {
-                    let stats = &self.inner.upstream.stats;
-                    stats.upstream_cx_rx_bytes_total.add(count as u64);
-                    self.starved = false;
-                    self.silent_since = now;
-                    self.unanswered = 0;
-                }
-            }
-        }
-        let inner = self.inner.clone();
-        let mut state = inner.state();
-        while !self.starved && self.held.is_none() {
-            let decoded = self.read.decode(&mut *state.codec, &inner.upstream.limits);
-            match decoded {
-                Ok(Some(message)) => self.take_message(&mut state, message, now),
-                Ok(None) => self.starved = true,
-                Err(error) => return Err(End::Protocol(error)),
-            }
-        }
-        Ok(true)
-    }
-
-    fn take_message(&mut self, state: &mut State, message: Message, now: Instant) {
-        let stats = &self.inner.upstream.stats;
-        match message.kind() {
-            MessageKind::Response => {
-                let known = state.pending.complete(message, now);
-                stats.upstream_rq_unknown_response.add(u64::from(!known));
-            }
-            // A server that does not read would have no end of pongs kept for it.
-            MessageKind::Ping if !self.inner.has_room(state) => {}
-            MessageKind::Ping => {
-                let ping = &message.metadata;
-                state.write_control(|codec, out| codec.control(Control::Pong { ping }, out));
-            }
-            MessageKind::Event(Event::Drain) => {
-                if let Status::Open = state.status {
-                    state.status = Status::Draining;
-                    state.room.drain(..).for_each(Waker::wake);
-                }
-            }
-            MessageKind::Request if self.session.is_some() => {
-                let request = message.metadata.clone();
-                let inner = self.inner.clone();
-                let answer = Box::new(ServerRequest { inner, request });
-                self.held = Some(Push::Request(message, answer));
-            }
-            MessageKind::OneWay
-            | MessageKind::StreamInit
-            | MessageKind::StreamData
-            | MessageKind::StreamClose
-                if self.session.is_some() =>
-            {
-                if let (MessageKind::StreamClose, Some(stream)) =
-                    (message.kind(), message.metadata.stream_id)
-                {
-                    state.streams.remove(&stream);
-                }
-                self.held = Some(Push::Message(message));
-            }
-            MessageKind::Request => {
-                stats.upstream_rq_unknown_response.inc();
-                if !self.inner.has_room(state) {
-                    return;
-                }
-                let reply = LocalReply::new(
-                    ReplyKind::BadRequest,
-                    "this connection belongs to no client that could answer",
-                );
-                state.write_control(|codec, out| {
-                    codec
-                        .on_error(&message.metadata, &reply, out)
-                        .map(|()| true)
-                });
-            }
-            MessageKind::OneWay
-            | MessageKind::StreamInit
-            | MessageKind::StreamData
-            | MessageKind::StreamClose => stats.upstream_rq_unknown_response.inc(),
-            _ => {}
-        }
-        if self.held.is_some() {
-            // Handed over when the lock is gone: the session has one of its own.
-            self.last_used = now;
-        }
-    }
-
-    /// Waits until what is held has been handed over; `true` once it has.
-    fn push_held(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(session) = &self.session else {
-            return true;
-        };
-        while let Some(push) = self.held.take() {
-            match session.poll_push_ready(cx) {
-                Poll::Pending => {
-                    self.held = Some(push);
-                    return false;
-                }
-                Poll::Ready(Ok(())) => self.held = session.push(push).err(),
-                Poll::Ready(Err(_)) => {}
-            }
-        }
-        true
-    }
-
-    /// Waits until the client has been told of the streams that broke.
-    fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while self.push_held(cx) {
-            match self.broken_streams.pop() {
-                Some(stream) => self.held = Some(Push::StreamReset(stream)),
-                None => return Poll::Ready(()),
-            }
-        }
-        Poll::Pending
-    }
-
     fn next_deadline(&self) -> Option<Instant> {
-        let idle = self.inner.upstream.config.idle_timeout;
-        let idle = idle.map(|timeout| self.last_used + timeout);
+        let idle = self.idle_timeout();
+        let idle = idle.and_then(|timeout| self.last_used.checked_add(timeout));
         let ping = self.heartbeat();
-        let ping = ping.map(|ping| self.silent_since + ping.interval);
-        [idle, ping, self.call_deadline].into_iter().flatten().min()
+        let ping = ping.and_then(|ping| self.silent_since.checked_add(ping.interval));
+        let write_timeout = self.inner.upstream.config.write_timeout;
+        let write = (self.blocked_since).and_then(|since| since.checked_add(write_timeout));
+        let deadlines = [idle, ping, write, self.call_deadline];
+        deadlines.into_iter().flatten().min()
     }
 
     fn on_deadline(&mut self, now: Instant) -> Result<(), End> {
@@ -299,16 +198,23 @@ impl<T: Transport> SharedDriver<T> {
                 LocalReply::new(ReplyKind::Timeout, detail).with_cluster(info.cluster.clone())
             });
         }
-        if let Some(timeout) = upstream.config.idle_timeout {
+        if let Some(since) = self.blocked_since
+            && now.saturating_duration_since(since) >= upstream.config.write_timeout
+        {
+            upstream.stats.upstream_cx_write_timeout.inc();
+            let error = io::Error::new(io::ErrorKind::TimedOut, "it does not read");
+            return Err(End::Remote(Some(error), false));
+        }
+        if let Some(timeout) = self.idle_timeout() {
             if state.is_in_use() {
                 self.last_used = now;
-            } else if now >= self.last_used + timeout {
+            } else if now.saturating_duration_since(self.last_used) >= timeout {
                 upstream.stats.upstream_cx_idle_timeout.inc();
                 return Err(End::Local("idle for too long"));
             }
         }
         match self.heartbeat() {
-            Some(ping) if now >= self.silent_since + ping.interval => {
+            Some(ping) if now.saturating_duration_since(self.silent_since) >= ping.interval => {
                 self.silent_since = now;
                 if self.held.is_some() {
                     // It may well have answered: nothing is read for the client's sake.
@@ -327,6 +233,13 @@ impl<T: Transport> SharedDriver<T> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// How long it may be unused. What a client is bound to stays for as long as
+    /// the client does.
+    fn idle_timeout(&self) -> Option<Duration> {
+        let timeout = self.inner.upstream.config.idle_timeout;
+        timeout.filter(|_| !self.bound)
     }
 
     /// The heartbeats to send, where the protocol has them.

@@ -1,0 +1,161 @@
+//! Reading: responses to who waits for them, and what the server starts.
+
+use super::*;
+
+/// The longest message that is skipped rather than given up on.
+const MAX_SKIP_BYTES: u64 = 1 << 30;
+
+impl<T: Transport> SharedDriver<T> {
+    /// Reads once and deals with all that is whole; `true` if there was anything.
+    pub(super) fn read_some(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<bool, End> {
+        if !self.push_held(cx) {
+            return Ok(false);
+        }
+        if self.starved {
+            match self.read.poll_fill(&mut self.transport, cx) {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Err(error)) => return Err(End::Remote(Some(error), false)),
+                Poll::Ready(Ok(0)) => return Err(End::Remote(None, !self.read.is_empty())),
+                Poll::Ready(Ok(count)) => {
+                    let stats = &self.inner.upstream.stats;
+                    stats.upstream_cx_rx_bytes_total.add(count as u64);
+                    self.starved = false;
+                    self.silent_since = now;
+                    self.unanswered = 0;
+                }
+            }
+        }
+        let inner = self.inner.clone();
+        let mut state = inner.state();
+        while !self.starved && self.held.is_none() {
+            if self.skip > 0 {
+                self.skip -= self.read.skip(self.skip);
+                self.starved = self.skip > 0 || self.read.is_empty();
+                continue;
+            }
+            let decoded = self.read.decode(&mut *state.codec, &inner.upstream.limits);
+            match decoded {
+                Ok(Some(message)) => self.take_message(&mut state, message, now),
+                Ok(None) => self.starved = true,
+                Err(error) => self.refuse(&mut state, error, now)?,
+            }
+        }
+        Ok(true)
+    }
+
+    /// Fails the one call whose response is refused, where the codec tells which
+    /// that is and where the next message begins.
+    fn refuse(&mut self, state: &mut State, error: CodecError, now: Instant) -> Result<(), End> {
+        let response = error.message().filter(|m| m.kind == MessageKind::Response);
+        let (Some(response), Some(skip @ 1..=MAX_SKIP_BYTES)) = (response, error.skip()) else {
+            return Err(End::Protocol(error));
+        };
+        let upstream = &self.inner.upstream;
+        let reply = crate::upstream::undecodable(&self.inner.info, &error);
+        let known = state.pending.complete(response.id, Err(reply), now);
+        let unknown = &upstream.stats.upstream_rq_unknown_response;
+        unknown.add(u64::from(!known));
+        self.skip = skip;
+        Ok(())
+    }
+
+    fn take_message(&mut self, state: &mut State, message: Message, now: Instant) {
+        let stats = &self.inner.upstream.stats;
+        match message.kind() {
+            MessageKind::Response => {
+                let id = message.metadata.id;
+                let known = state.pending.complete(id, Ok(message), now);
+                stats.upstream_rq_unknown_response.add(u64::from(!known));
+            }
+            // A server that does not read would have no end of pongs kept for it.
+            MessageKind::Ping if !self.inner.has_room(state) => {}
+            MessageKind::Ping => {
+                let ping = &message.metadata;
+                state.write_control(|codec, out| codec.control(Control::Pong { ping }, out));
+            }
+            MessageKind::Event(Event::Drain) => {
+                if let Status::Open = state.status {
+                    state.status = Status::Draining;
+                    state.room.drain(..).for_each(Waker::wake);
+                }
+            }
+            MessageKind::Event(Event::Resume) => {
+                if let Status::Draining = state.status {
+                    state.status = Status::Open;
+                }
+            }
+            MessageKind::Request if self.session.is_some() => {
+                let request = message.metadata.clone();
+                let inner = self.inner.clone();
+                let answer = Box::new(ServerRequest { inner, request });
+                self.held = Some(Push::Request(message, answer));
+            }
+            MessageKind::OneWay
+            | MessageKind::StreamInit
+            | MessageKind::StreamData
+            | MessageKind::StreamClose
+                if self.session.is_some() =>
+            {
+                if let (MessageKind::StreamClose, Some(stream)) =
+                    (message.kind(), message.metadata.stream_id)
+                {
+                    state.streams.remove(&stream);
+                }
+                self.held = Some(Push::Message(message));
+            }
+            MessageKind::Request => {
+                stats.upstream_rq_unknown_response.inc();
+                if !self.inner.has_room(state) {
+                    return;
+                }
+                let reply = LocalReply::new(
+                    ReplyKind::BadRequest,
+                    "this connection belongs to no client that could answer",
+                );
+                state.write_control(|codec, out| {
+                    codec
+                        .on_error(&message.metadata, &reply, out)
+                        .map(|()| true)
+                });
+            }
+            MessageKind::OneWay
+            | MessageKind::StreamInit
+            | MessageKind::StreamData
+            | MessageKind::StreamClose => stats.upstream_rq_unknown_response.inc(),
+            _ => {}
+        }
+        if self.held.is_some() {
+            // Handed over when the lock is gone: the session has one of its own.
+            self.last_used = now;
+        }
+    }
+
+    /// Waits until what is held has been handed over; `true` once it has.
+    fn push_held(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(session) = &self.session else {
+            return true;
+        };
+        while let Some(push) = self.held.take() {
+            match session.poll_push_ready(cx) {
+                Poll::Pending => {
+                    self.held = Some(push);
+                    return false;
+                }
+                Poll::Ready(Ok(())) => self.held = session.push(push).err(),
+                Poll::Ready(Err(_)) => {}
+            }
+        }
+        true
+    }
+
+    /// Waits until the client has been told of the streams that broke.
+    pub(super) fn poll_tell(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.push_held(cx) {
+            match self.broken_streams.pop() {
+                Some(stream) => self.held = Some(Push::StreamReset(stream)),
+                None => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+}

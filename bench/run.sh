@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures meta-proxy, Envoy and HAProxy side by side: see README.md.
 #
-#   bench/run.sh [--quick] [--only CASE] [--peers PEER,...] [--json FILE] ...
+#   bench/run.sh [--quick] [--protocol NAME] [--only CASE,...] [--peers PEER,...] ...
 #
 # Options go to `meta-proxy-bench suite`; `--help` lists them all. What is
 # missing is installed or built first, unless a variable names it:
@@ -57,7 +57,7 @@ install_haproxy() {
 
 mkdir -p "$work"
 
-if [[ -z ${ENVOY:-} ]] && wants envoy; then
+if [[ -z ${ENVOY:-} ]] && { wants envoy || wants envoy-generic; }; then
     ENVOY=$(find_envoy)
     if [[ -z $ENVOY ]]; then
         install_envoy
@@ -82,7 +82,7 @@ if [[ -z ${META_PROXY_BENCH:-} ]]; then
     META_PROXY_BENCH=$target/release/meta-proxy-bench
 fi
 
-if wants envoy; then
+if wants envoy || wants envoy-generic; then
     say "$("$ENVOY" --version | tr -s '\n' ' ')"
 fi
 if wants haproxy; then

@@ -147,11 +147,17 @@ mod tests {
 
     #[test]
     fn frames_come_out_whole_however_they_arrive() -> Result<()> {
-        let thrift = protocol::by_name("thrift")?;
+        for name in ["thrift", "dubbo"] {
+            arrive(protocol::by_name(name)?)?;
+        }
+        Ok(())
+    }
+
+    fn arrive(protocol: &dyn Protocol) -> Result<()> {
         let pattern = Pattern::new(9_000);
         let mut wire = Vec::new();
         for id in 0..20 {
-            thrift.write_request(id, &pattern.body(0, id), &mut wire);
+            protocol.write_request(id, &pattern.body(0, id), &mut wire);
         }
         let frame = wire.len() / 20;
         for step in [1, 1_000, 9_001, 50_000, wire.len()] {
@@ -160,7 +166,7 @@ mod tests {
             for mut part in wire.chunks(step) {
                 while !part.is_empty() {
                     inbox.fill(&mut part)?;
-                    while let Some(len) = inbox.frame(thrift)? {
+                    while let Some(len) = inbox.frame(protocol)? {
                         assert_eq!(len, frame);
                         seen.extend_from_slice(&inbox.data()[..len]);
                         inbox.consume(len);

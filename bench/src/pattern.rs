@@ -6,6 +6,8 @@
 //! also depends on the call, so a reply that carries another call's body, or
 //! bytes moved, lost or overwritten, does not compare equal.
 
+use std::ops::Range;
+
 /// Length of the stamp at the head of a body.
 const STAMP: usize = 16;
 /// How many different places a body's slice may begin at.
@@ -62,17 +64,31 @@ impl Body<'_> {
         self.stamp_len + self.tail.len()
     }
 
-    /// Appends the body to `out`.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.stamp[..self.stamp_len]);
-        out.extend_from_slice(self.tail);
+    /// Appends the bytes of the body in `range` to `out`.
+    pub(crate) fn write(&self, range: Range<usize>, out: &mut Vec<u8>) {
+        let stamp = range.start.min(self.stamp_len)..range.end.min(self.stamp_len);
+        out.extend_from_slice(&self.stamp[stamp]);
+        let of_tail = |index: usize| index.saturating_sub(self.stamp_len);
+        out.extend_from_slice(&self.tail[of_tail(range.start)..of_tail(range.end)]);
     }
 
-    /// Whether `other` is this body, byte for byte.
-    pub(crate) fn matches(&self, other: &[u8]) -> bool {
-        other.len() == self.len()
-            && other[..self.stamp_len] == self.stamp[..self.stamp_len]
-            && other[self.stamp_len..] == *self.tail
+    /// Whether the pieces make up this body, byte for byte.
+    pub(crate) fn matches<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> bool {
+        let mut expected = [&self.stamp[..self.stamp_len], self.tail];
+        for mut piece in pieces {
+            for part in &mut expected {
+                let len = part.len().min(piece.len());
+                if part[..len] != piece[..len] {
+                    return false;
+                }
+                *part = &part[len..];
+                piece = &piece[len..];
+            }
+            if !piece.is_empty() {
+                return false;
+            }
+        }
+        expected.iter().all(|part| part.is_empty())
     }
 }
 
@@ -94,16 +110,20 @@ mod tests {
             let pattern = Pattern::new(size);
             let body = pattern.body(3, 77);
             let mut bytes = Vec::new();
-            body.write(&mut bytes);
+            body.write(0..size / 3, &mut bytes);
+            body.write(size / 3..size, &mut bytes);
             assert_eq!((bytes.len(), body.len()), (size, size));
-            assert!(body.matches(&bytes));
+            for piece in [1, 15, 16, 50, size.max(1)] {
+                assert!(body.matches(bytes.chunks(piece)));
+            }
+            assert!(!body.matches([&bytes[..], b"!"]));
             if size >= STAMP {
-                assert!(!pattern.body(3, 78).matches(&bytes));
-                assert!(!pattern.body(4, 77).matches(&bytes));
+                assert!(!pattern.body(3, 78).matches([&bytes[..]]));
+                assert!(!pattern.body(4, 77).matches([&bytes[..]]));
             }
             if let Some(last) = bytes.last_mut() {
                 *last ^= 1;
-                assert!(!body.matches(&bytes));
+                assert!(!body.matches([&bytes[..]]));
             }
         }
     }

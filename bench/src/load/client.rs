@@ -123,7 +123,7 @@ impl Client {
             pattern.body(self.index, reply.id).matches(reply.body),
             "the reply to call {} has other bytes ({}) than the request",
             reply.id,
-            reply.body.len()
+            reply.body.map(<[u8]>::len).sum::<usize>()
         );
         let call = self.calls.remove(position).context("no such call")?;
         Ok(call.since)

@@ -104,7 +104,7 @@ impl<'a> Engine<'a> {
         Ok(Self {
             spec,
             protocol,
-            pattern: Pattern::new(spec.body),
+            pattern: Pattern::new(protocol.argument_len(spec.body)?),
             poll,
             events: Events::with_capacity(1_024),
             clients,

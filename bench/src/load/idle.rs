@@ -12,7 +12,7 @@ use crate::pattern::Pattern;
 use crate::protocol::Protocol;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Size of the one call's argument.
+/// Size of the one call.
 const BODY: usize = 128;
 
 /// Open connections; dropping closes them.
@@ -30,7 +30,7 @@ impl IdleConnections {
         count: usize,
         protocol: &'static dyn Protocol,
     ) -> Result<Self> {
-        let pattern = Pattern::new(BODY);
+        let pattern = Pattern::new(protocol.argument_len(BODY)?);
         let mut streams = Vec::with_capacity(count);
         for index in 0..count {
             let stream = call_once(target, index, &pattern, protocol)

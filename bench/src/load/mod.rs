@@ -31,7 +31,7 @@ pub(crate) struct LoadSpec {
     pub(crate) connections: usize,
     /// Calls in flight on each; a fixed rate does not wait for replies.
     pub(crate) in_flight: usize,
-    /// Bytes in a request's argument.
+    /// Size of a request, as the protocol counts it.
     pub(crate) body: usize,
     /// Whether each call is written by itself instead of with the others that
     /// became due at the same time.
@@ -72,7 +72,7 @@ pub(crate) struct LoadArgs {
     /// Calls in flight on each connection.
     #[arg(long, default_value_t = 1)]
     in_flight: usize,
-    /// Bytes in a request's argument.
+    /// Size of a request, as the protocol counts it.
     #[arg(long, default_value_t = 128)]
     body: usize,
     /// Write each call by itself.

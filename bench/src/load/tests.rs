@@ -13,26 +13,29 @@ use crate::protocol::{self, Protocol};
 /// Changes the replies to the calls read at once, before they are sent.
 type Tamper = fn(&mut Vec<Vec<u8>>);
 
-fn serve(tamper: Tamper) -> Result<SocketAddr> {
+fn protocols() -> Result<[&'static dyn Protocol; 2]> {
+    Ok([protocol::by_name("thrift")?, protocol::by_name("dubbo")?])
+}
+
+fn serve(protocol: &'static dyn Protocol, tamper: Tamper) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // The client notices whatever goes wrong here.
-            thread::spawn(move || answer(stream, tamper));
+            thread::spawn(move || answer(stream, protocol, tamper));
         }
     });
     Ok(address)
 }
 
-fn answer(mut stream: TcpStream, tamper: Tamper) -> Result<()> {
-    let thrift = protocol::by_name("thrift")?;
+fn answer(mut stream: TcpStream, protocol: &dyn Protocol, tamper: Tamper) -> Result<()> {
     let (mut inbox, mut outbox) = (Inbox::default(), Outbox::default());
     while inbox.fill(&mut stream)? != Fill::Closed {
         let mut replies = Vec::new();
-        while let Some(len) = inbox.frame(thrift)? {
+        while let Some(len) = inbox.frame(protocol)? {
             let mut reply = Vec::new();
-            thrift.write_reply(&inbox.data()[..len], &mut reply)?;
+            protocol.write_reply(&inbox.data()[..len], &mut reply)?;
             inbox.consume(len);
             replies.push(reply);
         }
@@ -45,75 +48,104 @@ fn answer(mut stream: TcpStream, tamper: Tamper) -> Result<()> {
     Ok(())
 }
 
-fn load(tamper: Tamper, rate: Option<f64>) -> Result<LoadResult> {
+fn load(
+    protocol: &'static dyn Protocol,
+    tamper: Tamper,
+    body: usize,
+    rate: Option<f64>,
+) -> Result<LoadResult> {
     let spec = LoadSpec {
-        target: serve(tamper)?,
+        target: serve(protocol, tamper)?,
         connections: 2,
         in_flight: 8,
-        body: 1_000,
+        body,
         single_writes: false,
         rate,
         warm_up: Duration::from_millis(5),
         duration: Duration::from_millis(100),
         count: None,
     };
-    run(&spec, protocol::by_name("thrift")?, || Ok(()))
+    run(&spec, protocol, || Ok(()))
+}
+
+/// Flips a bit of the last reply's byte at `index`.
+fn flip(replies: &mut [Vec<u8>], index: usize) {
+    if let Some(byte) = replies.last_mut().and_then(|reply| reply.get_mut(index)) {
+        *byte ^= 1;
+    }
 }
 
 #[test]
 fn good_replies_pass_in_any_order() -> Result<()> {
-    assert!(load(|_| {}, None)?.requests > 16);
-    assert!(load(|replies| replies.reverse(), None)?.requests > 16);
+    for protocol in protocols()? {
+        for body in [128, 1_000, 100_000] {
+            assert!(load(protocol, |_| {}, body, None)?.requests > 16);
+            assert!(load(protocol, |replies| replies.reverse(), body, None)?.requests > 16);
+        }
+    }
     Ok(())
 }
 
 #[test]
 fn a_fixed_rate_is_kept() -> Result<()> {
-    let result = load(|_| {}, Some(1_000.0))?;
-    assert!((10..=500).contains(&result.requests), "{result:?}");
-    assert!(result.latency.p50 > 0.0);
+    for protocol in protocols()? {
+        let result = load(protocol, |_| {}, 1_000, Some(1_000.0))?;
+        assert!((10..=500).contains(&result.requests), "{result:?}");
+        assert!(result.latency.p50 > 0.0);
+    }
     Ok(())
 }
 
 #[test]
-fn bad_replies_fail_the_run() {
-    let flip: Tamper = |replies| {
-        if let Some(byte) = replies.last_mut().and_then(|reply| reply.get_mut(500)) {
-            *byte ^= 1;
+fn bad_replies_fail_the_run() -> Result<()> {
+    for protocol in protocols()? {
+        let alter: Tamper = |replies| flip(replies, 500);
+        let repeat: Tamper = |replies| replies.extend(replies.first().cloned());
+        let mut tampers = vec![alter, repeat];
+        tampers.extend(match protocol.name() {
+            // Frame length, version, name length, name, sequence id.
+            "thrift" => [
+                (|replies| flip(replies, 12)) as Tamper,
+                |replies| flip(replies, 16),
+                |replies| flip(replies, 19),
+            ],
+            // Magic, flags, status, id, body length, kind; attachments last.
+            _ => [
+                (|replies| flip(replies, 3)) as Tamper,
+                |replies| flip(replies, 11),
+                |replies| {
+                    let last = replies.last().map_or(0, Vec::len);
+                    flip(replies, last.saturating_sub(2));
+                },
+            ],
+        });
+        for (index, tamper) in tampers.into_iter().enumerate() {
+            let result = load(protocol, tamper, 1_000, None);
+            assert!(result.is_err(), "{} {index}", protocol.name());
         }
-    };
-    let repeat: Tamper = |replies| replies.extend(replies.first().cloned());
-    let renumber: Tamper = |replies| {
-        // Frame length, version, name length, name: then the sequence id.
-        if let Some(byte) = replies.last_mut().and_then(|reply| reply.get_mut(16)) {
-            *byte ^= 1;
-        }
-    };
-    let rename: Tamper = |replies| {
-        if let Some(byte) = replies.last_mut().and_then(|reply| reply.get_mut(12)) {
-            *byte ^= 1;
-        }
-    };
-    for tamper in [flip, repeat, renumber, rename] {
-        assert!(load(tamper, None).is_err());
     }
+    Ok(())
 }
 
 #[test]
-fn swapped_bodies_fail_the_run() {
+fn swapped_bodies_fail_the_run() -> Result<()> {
     let swap: Tamper = |replies| {
         if let [first, second, ..] = &mut replies[..] {
             first[30..].swap_with_slice(&mut second[30..]);
         }
     };
-    assert!(load(swap, None).is_err());
+    for protocol in protocols()? {
+        assert!(load(protocol, swap, 1_000, None).is_err());
+    }
+    Ok(())
 }
 
 #[test]
 fn idle_connections_are_verified() -> Result<()> {
-    let thrift: &'static dyn Protocol = protocol::by_name("thrift")?;
-    IdleConnections::open(serve(|_| {})?, 20, thrift)?.check()?;
-    let extra: Tamper = |replies| replies.extend(replies.first().cloned());
-    assert!(IdleConnections::open(serve(extra)?, 1, thrift).is_err());
+    for protocol in protocols()? {
+        IdleConnections::open(serve(protocol, |_| {})?, 20, protocol)?.check()?;
+        let extra: Tamper = |replies| replies.extend(replies.first().cloned());
+        assert!(IdleConnections::open(serve(protocol, extra)?, 1, protocol).is_err());
+    }
     Ok(())
 }

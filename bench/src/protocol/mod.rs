@@ -4,9 +4,11 @@
 //! protocol is one more implementation of [`Protocol`] and a line in
 //! [`by_name`].
 
+mod dubbo;
+mod hessian;
 mod thrift;
 
-use std::fmt;
+use std::{fmt, mem};
 
 use anyhow::{Result, bail};
 
@@ -16,6 +18,10 @@ use crate::pattern::Body;
 pub(crate) trait Protocol: fmt::Debug + Sync {
     /// The name by which the proxy and the command line know the protocol.
     fn name(&self) -> &'static str;
+
+    /// The length of the argument with which a request has the size `size`, by
+    /// the protocol's own idea of size.
+    fn argument_len(&self, size: usize) -> Result<usize>;
 
     /// The length of the frame that `bytes` begins with, once enough of it is
     /// there to tell; an error if it cannot be a frame.
@@ -28,7 +34,8 @@ pub(crate) trait Protocol: fmt::Debug + Sync {
     /// Appends a call that carries `body` as its one argument.
     fn write_request(&self, id: u64, body: &Body<'_>, out: &mut Vec<u8>);
 
-    /// Appends the reply that carries the request's argument back.
+    /// Appends the reply that carries the request's argument back; an error if
+    /// the request is not, but for the argument, as it was made.
     fn write_reply(&self, request: &[u8], out: &mut Vec<u8>) -> Result<()>;
 
     /// Takes a reply apart; anything other than the plain success reply to a
@@ -38,6 +45,11 @@ pub(crate) trait Protocol: fmt::Debug + Sync {
     /// Envoy's network filter for this protocol, with every call routed to the
     /// cluster `echo`: a YAML mapping in flow style, on one line.
     fn envoy_filter(&self) -> String;
+
+    /// The same with Envoy's generic proxy, if it has a codec for this protocol.
+    fn envoy_generic_filter(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A well-formed success reply.
@@ -46,12 +58,43 @@ pub(crate) struct Reply<'a> {
     /// The number of the call it answers.
     pub(crate) id: u64,
     /// The value returned.
-    pub(crate) body: &'a [u8],
+    pub(crate) body: Value<'a>,
+}
+
+/// The bytes of a value, in as many pieces as it has in its frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Value<'a> {
+    rest: &'a [u8],
+    split_off: fn(&mut &'a [u8]) -> Option<&'a [u8]>,
+}
+
+impl<'a> Value<'a> {
+    /// A value in one piece.
+    fn whole(bytes: &'a [u8]) -> Self {
+        Self::in_pieces(bytes, |rest| (!rest.is_empty()).then(|| mem::take(rest)))
+    }
+
+    /// A value whose next piece `split_off` takes from the front of `bytes`.
+    fn in_pieces(bytes: &'a [u8], split_off: fn(&mut &'a [u8]) -> Option<&'a [u8]>) -> Self {
+        Self {
+            rest: bytes,
+            split_off,
+        }
+    }
+}
+
+impl<'a> Iterator for Value<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        (self.split_off)(&mut self.rest)
+    }
 }
 
 /// Looks a protocol up.
 pub(crate) fn by_name(name: &str) -> Result<&'static dyn Protocol> {
     match name {
+        "dubbo" => Ok(&dubbo::Dubbo),
         "thrift" => Ok(&thrift::Thrift),
         other => bail!("no such protocol: {other}"),
     }

@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Protocol, Reply};
+use super::{Protocol, Reply, Value};
 use crate::pattern::Body;
 
 const METHOD: &[u8] = b"echo";
@@ -30,6 +30,11 @@ impl Protocol for Thrift {
         "thrift"
     }
 
+    /// The argument's size is the request's.
+    fn argument_len(&self, size: usize) -> Result<usize> {
+        Ok(size)
+    }
+
     fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>> {
         let Some(prefix) = bytes.first_chunk::<4>() else {
             return Ok(None);
@@ -46,7 +51,7 @@ impl Protocol for Thrift {
 
     fn write_request(&self, id: u64, body: &Body<'_>, out: &mut Vec<u8>) {
         write_head(CALL, METHOD, id as u32, ARGUMENT, body.len(), out);
-        body.write(out);
+        body.write(0..body.len(), out);
         out.push(TYPE_STOP);
     }
 
@@ -77,7 +82,7 @@ impl Protocol for Thrift {
         );
         Ok(Reply {
             id: u64::from(reply.id),
-            body: reply.value,
+            body: Value::whole(reply.value),
         })
     }
 

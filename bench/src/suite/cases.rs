@@ -1,82 +1,202 @@
-//! The load cases.
+//! The load cases of each protocol.
 
 use super::peer::Peer;
 
-/// Connections in every load case.
-pub(crate) const CONNECTIONS: usize = 32;
 /// Name of the case that measures memory; it is not a [`Case`].
 pub(crate) const MEMORY: &str = "memory";
+
+/// What is run for a protocol.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// The protocol's name.
+    pub(crate) protocol: &'static str,
+    /// Who is compared, in the order they take turns.
+    pub(crate) peers: &'static [Peer],
+    /// The load cases, in the order they are run.
+    pub(crate) cases: &'static [Case],
+    /// What proxies have to be told for the load of the memory case.
+    pub(crate) memory_limits: Limits,
+}
+
+/// What proxies are told so that they pass a case's bodies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// For our codec.
+    pub(crate) codec_config: Option<&'static str>,
+    /// How much Envoy may buffer for a connection: 1 MiB by default. It passes
+    /// no message of a protocol like Dubbo that does not fit.
+    pub(crate) envoy_buffer_bytes: Option<u32>,
+}
+
+impl Limits {
+    /// Nothing: every proxy as it is by default.
+    const DEFAULT: Self = Self {
+        codec_config: None,
+        envoy_buffer_bytes: None,
+    };
+}
+
+/// For bodies that Envoy does not pass by default, and we do.
+const ENVOY_RAISED: Limits = Limits {
+    codec_config: None,
+    envoy_buffer_bytes: Some(32 << 20),
+};
 
 /// One kind of load.
 #[derive(Debug)]
 pub(crate) struct Case {
     /// Its name on the command line.
     pub(crate) name: &'static str,
-    /// Bytes in a request's argument.
+    /// Size of a request, as the protocol counts it.
     pub(crate) body: usize,
+    /// Connections of the load generator.
+    pub(crate) connections: usize,
     /// Calls in flight on each connection.
     pub(crate) in_flight: usize,
     /// Calls per second; as many as possible if absent.
     pub(crate) rate: Option<f64>,
-    /// Whether `ours-mux` takes part.
-    multiplexing: bool,
+    /// What proxies have to be told for bodies of this size.
+    pub(crate) limits: Limits,
+    /// Who does not take part.
+    without: &'static [Peer],
 }
 
 impl Case {
     /// Whether a peer takes part in this case.
     pub(crate) fn includes(&self, peer: Peer) -> bool {
-        self.multiplexing || peer != Peer::OursMux
+        !self.without.contains(&peer)
     }
 }
 
-/// All of them, in the order they are run.
-pub(crate) const CASES: &[Case] = &[
+/// What most cases have in common.
+const CASE: Case = Case {
+    name: "",
+    body: 128,
+    connections: 32,
+    in_flight: 1,
+    rate: None,
+    limits: Limits::DEFAULT,
+    without: &[],
+};
+
+/// All protocols.
+pub(crate) const PLANS: [Plan; 2] = [
+    Plan {
+        protocol: "thrift",
+        peers: &[
+            Peer::Direct,
+            Peer::Ours,
+            Peer::OursMux,
+            Peer::Envoy,
+            Peer::Haproxy,
+        ],
+        cases: THRIFT,
+        memory_limits: Limits::DEFAULT,
+    },
+    Plan {
+        protocol: "dubbo",
+        peers: &[
+            Peer::Direct,
+            Peer::Ours,
+            Peer::Envoy,
+            Peer::EnvoyGeneric,
+            Peer::Haproxy,
+        ],
+        cases: DUBBO,
+        memory_limits: ENVOY_RAISED,
+    },
+];
+
+const THRIFT: &[Case] = &[
     Case {
         name: "128b-1",
-        body: 128,
-        in_flight: 1,
-        rate: None,
-        multiplexing: true,
+        ..CASE
     },
     Case {
         name: "128b-16",
-        body: 128,
         in_flight: 16,
-        rate: None,
-        multiplexing: true,
+        ..CASE
     },
     Case {
         name: "16k-1",
         body: 16 << 10,
-        in_flight: 1,
-        rate: None,
-        multiplexing: false,
+        without: &[Peer::OursMux],
+        ..CASE
     },
     Case {
         name: "16k-16",
         body: 16 << 10,
         in_flight: 16,
-        rate: None,
-        multiplexing: false,
+        without: &[Peer::OursMux],
+        ..CASE
     },
     Case {
         name: "1m-1",
         body: 1 << 20,
-        in_flight: 1,
-        rate: None,
-        multiplexing: false,
+        without: &[Peer::OursMux],
+        ..CASE
     },
     Case {
         name: "rate-10k",
-        body: 128,
-        in_flight: 1,
         rate: Some(10_000.0),
-        multiplexing: true,
+        ..CASE
+    },
+];
+
+const DUBBO: &[Case] = &[
+    Case {
+        name: "128b-1",
+        ..CASE
+    },
+    Case {
+        name: "128b-16",
+        in_flight: 16,
+        ..CASE
+    },
+    Case {
+        name: "1k-16",
+        body: 1 << 10,
+        in_flight: 16,
+        ..CASE
+    },
+    Case {
+        name: "16k-1",
+        body: 16 << 10,
+        ..CASE
+    },
+    Case {
+        name: "1m-1",
+        body: 1 << 20,
+        limits: ENVOY_RAISED,
+        ..CASE
+    },
+    Case {
+        name: "8m-1",
+        body: 8 << 20,
+        connections: 8,
+        limits: Limits {
+            codec_config: Some(r#"{"max_payload_bytes": 16777216}"#),
+            ..ENVOY_RAISED
+        },
+        ..CASE
+    },
+    Case {
+        name: "rate-10k",
+        rate: Some(10_000.0),
+        ..CASE
     },
 ];
 
 /// The names that `--only` takes.
 pub(crate) fn names() -> Vec<&'static str> {
-    let loads = CASES.iter().map(|case| case.name);
-    loads.chain([MEMORY]).collect()
+    let cases = PLANS.iter().flat_map(|plan| plan.cases);
+    let mut names: Vec<_> = cases.map(|case| case.name).chain([MEMORY]).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The names that `--protocol` takes, next to `all`.
+pub(crate) fn protocols() -> Vec<&'static str> {
+    PLANS.iter().map(|plan| plan.protocol).collect()
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::cases::{CONNECTIONS, Case};
+use super::cases::{Case, Limits};
 use super::peer::{Binaries, Peer};
 use super::process::Server;
 use crate::load::{self, Latency, LoadSpec};
@@ -32,13 +32,14 @@ pub(crate) struct Setup {
 
 impl Setup {
     /// Starts an echo server and, unless the peer is direct, a proxy to it.
-    pub(crate) fn start(&self, peer: Peer) -> Result<(Server, Option<Server>)> {
+    pub(crate) fn start(&self, peer: Peer, limits: Limits) -> Result<(Server, Option<Server>)> {
         let echo = Server::echo(self.protocol, self.echo_cpu, &self.work_dir)
             .context("starting the echo server")?;
         let proxy = Server::proxy(
             peer,
             &self.binaries,
             self.protocol,
+            limits,
             echo.address(),
             self.proxy_cpu,
             &self.work_dir,
@@ -67,10 +68,10 @@ pub(crate) struct Measurement {
 
 /// Starts a peer, makes the case's load, and takes the readings.
 pub(crate) fn measure(case: &Case, peer: Peer, setup: &Setup) -> Result<Measurement> {
-    let (echo, proxy) = setup.start(peer)?;
+    let (echo, proxy) = setup.start(peer, case.limits)?;
     let spec = LoadSpec {
         target: proxy.as_ref().unwrap_or(&echo).address(),
-        connections: CONNECTIONS,
+        connections: case.connections,
         in_flight: case.in_flight,
         body: case.body,
         single_writes: setup.single_writes,

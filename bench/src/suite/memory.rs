@@ -7,15 +7,17 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::cases::CONNECTIONS;
+use super::cases::Limits;
 use super::measure::Setup;
 use super::peer::Peer;
 use super::process::Server;
 use crate::load::{self, IdleConnections, LoadSpec};
 use crate::procfs::{self, Memory};
 
-/// Argument size of the heavy load.
+/// Size of a request of the heavy load.
 const HEAVY_BODY: usize = 1 << 20;
+/// Connections of the heavy load.
+const CONNECTIONS: usize = 32;
 /// How long a proxy gets before its first reading.
 const START: Duration = Duration::from_secs(1);
 /// How long it gets at least to give memory back: some do so a second or two
@@ -38,8 +40,8 @@ pub(crate) struct MemoryReading {
 }
 
 /// Takes one proxy through all stages.
-pub(crate) fn measure(peer: Peer, setup: &Setup) -> Result<MemoryReading> {
-    let (echo, proxy) = setup.start(peer)?;
+pub(crate) fn measure(peer: Peer, limits: Limits, setup: &Setup) -> Result<MemoryReading> {
+    let (echo, proxy) = setup.start(peer, limits)?;
     let proxy = proxy.context("memory is measured of proxies")?;
     thread::sleep(START);
     let started = procfs::memory(proxy.pid())?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use self::cases::{CASES, Case, MEMORY};
+use self::cases::{Case, MEMORY, PLANS, Plan};
 use self::measure::Setup;
 use self::peer::{Binaries, Peer};
 use self::report::Report;
@@ -26,12 +26,15 @@ use crate::{protocol, sys};
 /// Open files every process of the suite may have: two for each of the idle
 /// connections and some more. Proxies size tables by it, so it is fixed.
 const OPEN_FILES: u64 = 20_000;
+/// All protocols, on the command line.
+const ALL: &str = "all";
 
 /// Options of the `suite` command.
 #[derive(Args, Debug)]
 pub(crate) struct SuiteArgs {
-    /// Protocol to speak.
-    #[arg(long, default_value = "thrift")]
+    /// Only this protocol, or `all`.
+    #[arg(long, default_value = ALL, value_name = "NAME")]
+    #[arg(value_parser = [&[ALL], &cases::protocols()[..]].concat())]
     protocol: String,
     /// One short round of each case.
     #[arg(long)]
@@ -78,13 +81,13 @@ pub(crate) struct SuiteArgs {
 }
 
 impl SuiteArgs {
-    fn setup(&self) -> Result<Setup> {
+    fn setup(&self, protocol: &str) -> Result<Setup> {
         let seconds = |given: Option<f64>, long, quick| {
             let default = if self.quick { quick } else { long };
             Duration::try_from_secs_f64(given.unwrap_or(default))
         };
         Ok(Setup {
-            protocol: protocol::by_name(&self.protocol)?,
+            protocol: protocol::by_name(protocol)?,
             binaries: self.binaries.clone(),
             work_dir: self.work_dir.clone(),
             proxy_cpu: self.proxy_cpu,
@@ -100,59 +103,86 @@ impl SuiteArgs {
     fn selects(&self, case: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|name| name == case)
     }
+
+    fn selects_plan(&self, plan: &Plan) -> bool {
+        let has_case =
+            self.selects(MEMORY) || plan.cases.iter().any(|case| self.selects(case.name));
+        has_case && (self.protocol == ALL || self.protocol == plan.protocol)
+    }
+
+    fn selects_peer(&self, peer: Peer) -> bool {
+        self.peers.is_empty() || self.peers.contains(&peer)
+    }
 }
 
 /// Runs the selected cases, prints the tables and writes the JSON file.
 pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
-    let setup = args.setup()?;
     let rounds = args.rounds.unwrap_or(if args.quick { 1 } else { 5 });
     ensure!(rounds > 0, "at least one round");
-    let peers: Vec<Peer> = Peer::ALL
-        .into_iter()
-        .filter(|peer| args.peers.is_empty() || args.peers.contains(peer))
+    let plans: Vec<&Plan> = PLANS
+        .iter()
+        .filter(|plan| args.selects_plan(plan))
         .collect();
-    for &peer in &peers {
-        setup.binaries.check(peer)?;
+    for &peer in plans.iter().flat_map(|plan| plan.peers) {
+        if args.selects_peer(peer) {
+            args.binaries.check(peer)?;
+        }
     }
-    fs::create_dir_all(&setup.work_dir).context("cannot create the work directory")?;
+    fs::create_dir_all(&args.work_dir).context("cannot create the work directory")?;
     let limit = sys::set_open_file_limit(OPEN_FILES)?;
     sys::pin_to_cpu(args.load_cpu)
         .context("the suite needs two CPUs: see --proxy-cpu, --load-cpu and --echo-cpu")?;
-    if limit < 2 * setup.idle_connections as u64 + 100 {
+    if limit < 2 * args.idle_connections as u64 + 100 {
         eprintln!("note: only {limit} open files are permitted; the memory case may fail");
     }
 
-    let mut report = Report::new(rounds, &setup);
-    for case in CASES.iter().filter(|case| args.selects(case.name)) {
+    let mut reports = Vec::new();
+    for plan in plans {
+        reports.push(run_plan(plan, rounds, args)?);
+    }
+    reports.iter().for_each(Report::print_targets);
+    if let Some(file) = &args.json {
+        let reports: Vec<_> = reports.iter().map(Report::to_json).collect::<Result<_>>()?;
+        let text = format!("{:#}\n", serde_json::Value::from(reports));
+        fs::write(file, text).context("cannot write the JSON file")?;
+    }
+    let failures: usize = reports.iter().map(Report::failures).sum();
+    if failures > 0 {
+        bail!("{failures} runs FAILED; see above");
+    }
+    Ok(())
+}
+
+/// Runs the selected cases of one protocol and prints their tables.
+fn run_plan(plan: &'static Plan, rounds: usize, args: &SuiteArgs) -> Result<Report> {
+    let setup = args.setup(plan.protocol)?;
+    let peers = plan.peers.iter().copied();
+    let peers: Vec<Peer> = peers.filter(|&peer| args.selects_peer(peer)).collect();
+    let mut report = Report::new(plan, rounds, &setup);
+    for case in plan.cases.iter().filter(|case| args.selects(case.name)) {
         run_case(case, &peers, rounds, &setup, &mut report);
         report.print_case(case);
     }
     if args.selects(MEMORY) {
-        for peer in peers.iter().copied().filter(|&peer| peer.is_proxy()) {
-            eprintln!("{MEMORY}: {peer}");
-            match memory::measure(peer, &setup) {
+        for peer in peers.into_iter().filter(|peer| peer.is_proxy()) {
+            eprintln!("{} {MEMORY}: {peer}", plan.protocol);
+            match memory::measure(peer, plan.memory_limits, &setup) {
                 Ok(reading) => report.add_memory(peer, reading),
                 Err(error) => report.add_failure(MEMORY, peer, &error),
             }
         }
         report.print_memory();
     }
-    report.print_targets();
-    if let Some(file) = &args.json {
-        fs::write(file, report.to_json()?).context("cannot write the JSON file")?;
-    }
-    if report.failures() > 0 {
-        bail!("{} runs FAILED; see above", report.failures());
-    }
-    Ok(())
+    Ok(report)
 }
 
 /// Runs one case: all peers in turn, then all again, so that a slow spell of
 /// the machine hits every peer alike.
 fn run_case(case: &Case, peers: &[Peer], rounds: usize, setup: &Setup, report: &mut Report) {
+    let name = format!("{} {}", setup.protocol.name(), case.name);
     for round in 1..=rounds {
         for &peer in peers.iter().filter(|&&peer| case.includes(peer)) {
-            eprintln!("{} round {round} of {rounds}: {peer}", case.name);
+            eprintln!("{name} round {round} of {rounds}: {peer}");
             match measure::measure(case, peer, setup) {
                 Ok(measurement) => report.add(case.name, peer, round, measurement),
                 Err(error) => report.add_failure(case.name, peer, &error),

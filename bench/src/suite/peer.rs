@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::cases::Limits;
 use crate::protocol::Protocol;
 
 /// One column of the comparison.
@@ -18,26 +19,19 @@ use crate::protocol::Protocol;
 pub(crate) enum Peer {
     /// No proxy: the load generator calls the echo server.
     Direct,
-    /// meta-proxy with exclusive upstream connections.
+    /// meta-proxy as it is by default.
     Ours,
     /// meta-proxy with `--multiplexing`.
     OursMux,
     /// Envoy with the protocol's own filter.
     Envoy,
+    /// Envoy's generic proxy with its codec for the protocol.
+    EnvoyGeneric,
     /// HAProxy in TCP mode, which does not look at the bytes.
     Haproxy,
 }
 
 impl Peer {
-    /// All of them, in the order they take turns.
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Direct,
-        Self::Ours,
-        Self::OursMux,
-        Self::Envoy,
-        Self::Haproxy,
-    ];
-
     /// Whether there is a process between load and echo server.
     pub(crate) fn is_proxy(self) -> bool {
         self != Self::Direct
@@ -50,6 +44,7 @@ impl Peer {
             Self::Ours => "ours",
             Self::OursMux => "ours-mux",
             Self::Envoy => "envoy",
+            Self::EnvoyGeneric => "envoy-generic",
             Self::Haproxy => "haproxy",
         }
     }
@@ -81,7 +76,7 @@ impl Binaries {
         match peer {
             Peer::Direct => None,
             Peer::Ours | Peer::OursMux => Some(&self.meta_proxy),
-            Peer::Envoy => Some(&self.envoy),
+            Peer::Envoy | Peer::EnvoyGeneric => Some(&self.envoy),
             Peer::Haproxy => Some(&self.haproxy),
         }
     }
@@ -109,6 +104,7 @@ impl Binaries {
         &self,
         peer: Peer,
         protocol: &dyn Protocol,
+        limits: Limits,
         listen: SocketAddr,
         upstream: SocketAddr,
         work_dir: &Path,
@@ -125,13 +121,21 @@ impl Binaries {
                 command.args(["--upstream", &upstream.to_string()]);
                 command.args(["--concurrency", "1", "--admin", "off"]);
                 command.args(["--log-level", "warn"]);
+                if let Some(config) = limits.codec_config {
+                    command.args(["--codec-config", config]);
+                }
                 if peer == Peer::OursMux {
                     command.arg("--multiplexing");
                 }
             }
-            Peer::Envoy => {
-                let file = work_dir.join("envoy.yaml");
-                fs::write(&file, envoy_config(protocol, listen, upstream))?;
+            Peer::Envoy | Peer::EnvoyGeneric => {
+                let filter = match peer {
+                    Peer::Envoy => Some(protocol.envoy_filter()),
+                    _ => protocol.envoy_generic_filter(),
+                };
+                let filter = filter.context("no Envoy filter for this protocol")?;
+                let file = work_dir.join(format!("{peer}.yaml"));
+                fs::write(&file, envoy_config(&filter, limits, listen, upstream))?;
                 command.arg("--config-path").arg(file);
                 command.args(["--concurrency", "1", "--disable-hot-restart"]);
                 command.args(["--log-level", "error"]);
@@ -146,7 +150,7 @@ impl Binaries {
     }
 }
 
-fn envoy_config(protocol: &dyn Protocol, listen: SocketAddr, upstream: SocketAddr) -> String {
+fn envoy_config(filter: &str, limits: Limits, listen: SocketAddr, upstream: SocketAddr) -> String {
     let socket = |address: SocketAddr| {
         format!(
             "{{socket_address: {{address: {}, port_value: {}}}}}",
@@ -154,19 +158,22 @@ fn envoy_config(protocol: &dyn Protocol, listen: SocketAddr, upstream: SocketAdd
             address.port()
         )
     };
+    let buffer = limits.envoy_buffer_bytes.map_or(String::new(), |bytes| {
+        format!("\n    per_connection_buffer_limit_bytes: {bytes}")
+    });
     format!(
         "\
 static_resources:
   listeners:
   - name: bench
-    address: {listen}
+    address: {listen}{buffer}
     filter_chains:
     - filters:
       - {filter}
   clusters:
   - name: echo
     type: STATIC
-    connect_timeout: 5s
+    connect_timeout: 5s{buffer}
     load_assignment:
       cluster_name: echo
       endpoints:
@@ -182,7 +189,6 @@ static_resources:
 ",
         listen = socket(listen),
         upstream = socket(upstream),
-        filter = protocol.envoy_filter(),
     )
 }
 

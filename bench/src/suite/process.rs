@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::cases::Limits;
 use super::peer::{Binaries, Peer};
 use crate::protocol::Protocol;
 use crate::sys;
@@ -41,13 +42,14 @@ impl Server {
         peer: Peer,
         binaries: &Binaries,
         protocol: &dyn Protocol,
+        limits: Limits,
         upstream: SocketAddr,
         cpu: usize,
         work_dir: &Path,
     ) -> Result<Option<Self>> {
         let listen = free_address()?;
-        let Some(mut command) = binaries.command(peer, protocol, listen, upstream, work_dir)?
-        else {
+        let command = binaries.command(peer, protocol, limits, listen, upstream, work_dir)?;
+        let Some(mut command) = command else {
             return Ok(None);
         };
         let log_name = format!("{peer}.log");

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use anyhow::Result;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::cases::{CASES, CONNECTIONS, Case, MEMORY};
+use super::cases::{Case, MEMORY, Plan};
 use super::measure::{Measurement, Setup};
 use super::memory::MemoryReading;
 use super::peer::Peer;
@@ -18,6 +18,8 @@ use super::targets;
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     protocol: &'static str,
+    #[serde(skip)]
+    plan: &'static Plan,
     rounds: usize,
     seconds: f64,
     idle_connections: usize,
@@ -53,9 +55,10 @@ struct Failure {
 
 impl Report {
     /// Nothing measured yet.
-    pub(crate) fn new(rounds: usize, setup: &Setup) -> Self {
+    pub(crate) fn new(plan: &'static Plan, rounds: usize, setup: &Setup) -> Self {
         Self {
-            protocol: setup.protocol.name(),
+            protocol: plan.protocol,
+            plan,
             rounds,
             seconds: setup.duration.as_secs_f64(),
             idle_connections: setup.idle_connections,
@@ -90,7 +93,7 @@ impl Report {
     /// Adds, and loudly tells of, a measurement that went wrong.
     pub(crate) fn add_failure(&mut self, case: &'static str, peer: Peer, error: &anyhow::Error) {
         let error = format!("{error:#}");
-        eprintln!("FAILED: {case}, {peer}: {error}");
+        eprintln!("FAILED: {} {case}, {peer}: {error}", self.protocol);
         self.failures.push(Failure { case, peer, error });
     }
 
@@ -107,7 +110,7 @@ impl Report {
 
     /// A case's table and ratios.
     pub(crate) fn print_case(&self, case: &Case) {
-        println!("\n{}: {}", case.name, self.describe(case));
+        println!("\n{} {}: {}", self.protocol, case.name, self.describe(case));
         let mut table = Table::new(&[
             "",
             "req/s",
@@ -120,7 +123,7 @@ impl Report {
             "echo us/req",
             "peak MiB",
         ]);
-        for peer in Peer::ALL {
+        for &peer in self.plan.peers {
             let rows = self.rows(case.name, peer);
             let Some(median) = median_of(&rows) else {
                 continue;
@@ -141,7 +144,7 @@ impl Report {
         print!("{table}");
         for (ours, other) in targets::PAIRS {
             if let Some(ratio) = self.ratio(case.name, ours, other) {
-                println!("  {}", ratio_line(case.name, ours, other, &ratio));
+                println!("  {}", self.ratio_line(case.name, ours, other, &ratio));
             }
         }
         self.print_failures(case.name);
@@ -159,8 +162,8 @@ impl Report {
             ""
         };
         format!(
-            "{} bytes, {load} {CONNECTIONS} connections{writes}; medians of {} x {} s",
-            case.body, self.rounds, self.seconds
+            "{} bytes, {load} {} connections{writes}; medians of {} x {} s",
+            case.body, case.connections, self.rounds, self.seconds
         )
     }
 
@@ -168,10 +171,26 @@ impl Report {
         ratio(&self.rows(case, ours), &self.rows(case, other))
     }
 
+    fn ratio_line(&self, case: &str, ours: Peer, other: Peer, ratio: &Ratio) -> String {
+        let target =
+            targets::ratio(self.protocol, case, ours, other).map_or(String::new(), |bound| {
+                let verdict = targets::verdict(ratio.median, bound);
+                format!("  target {bound}  {verdict}")
+            });
+        let pair = format!("{ours}/{other}");
+        format!(
+            "CPU {pair:<19}{:.3} ({:.3}-{:.3}){target}",
+            ratio.median, ratio.lowest, ratio.highest
+        )
+    }
+
     /// The memory table.
     pub(crate) fn print_memory(&self) {
         let connections = self.idle_connections;
-        println!("\n{MEMORY}: resident MiB; {connections} idle connections, then 1 MiB bodies");
+        println!(
+            "\n{} {MEMORY}: resident MiB; {connections} idle connections, then 1 MiB bodies",
+            self.protocol
+        );
         let mut table = Table::new(&[
             "",
             "started",
@@ -214,18 +233,21 @@ impl Report {
     /// All ratios that have a target, once more and together.
     pub(crate) fn print_targets(&self) {
         let mut lines = Vec::new();
-        for case in CASES {
+        for case in self.plan.cases {
             for (ours, other) in targets::PAIRS {
-                let target = targets::ratio(case.name, ours, other);
+                let target = targets::ratio(self.protocol, case.name, ours, other);
                 let ratio = target.and_then(|_| self.ratio(case.name, ours, other));
                 if let Some(ratio) = ratio {
-                    let line = ratio_line(case.name, ours, other, &ratio);
+                    let line = self.ratio_line(case.name, ours, other, &ratio);
                     lines.push(format!("  {:<9}{line}", case.name));
                 }
             }
         }
         if !lines.is_empty() {
-            println!("\ntargets: CPU per request, median of the rounds (lowest-highest)");
+            println!(
+                "\n{} targets: CPU per request, median of the rounds (lowest-highest)",
+                self.protocol
+            );
             println!("{}", lines.join("\n"));
         }
         flush();
@@ -238,18 +260,18 @@ impl Report {
     }
 
     /// Everything, with every round, the medians and the ratios.
-    pub(crate) fn to_json(&self) -> Result<String> {
+    pub(crate) fn to_json(&self) -> Result<Value> {
         let mut medians = Vec::new();
         let mut ratios = Vec::new();
-        for case in CASES {
-            for peer in Peer::ALL {
+        for case in self.plan.cases {
+            for &peer in self.plan.peers {
                 if let Some(median) = median_of(&self.rows(case.name, peer)) {
                     medians.push(json!({"case": case.name, "peer": peer, "median": median}));
                 }
             }
             for (ours, other) in targets::PAIRS {
                 if let Some(ratio) = self.ratio(case.name, ours, other) {
-                    let target = targets::ratio(case.name, ours, other);
+                    let target = targets::ratio(self.protocol, case.name, ours, other);
                     ratios.push(json!({
                         "case": case.name, "ours": ours, "other": other,
                         "ratio": ratio, "target": target,
@@ -260,20 +282,8 @@ impl Report {
         let mut whole = serde_json::to_value(self)?;
         whole["medians"] = medians.into();
         whole["ratios"] = ratios.into();
-        Ok(format!("{whole:#}\n"))
+        Ok(whole)
     }
-}
-
-fn ratio_line(case: &str, ours: Peer, other: Peer, ratio: &Ratio) -> String {
-    let target = targets::ratio(case, ours, other).map_or(String::new(), |bound| {
-        let verdict = targets::verdict(ratio.median, bound);
-        format!("  target {bound}  {verdict}")
-    });
-    let pair = format!("{ours}/{other}");
-    format!(
-        "CPU {pair:<17}{:.3} ({:.3}-{:.3}){target}",
-        ratio.median, ratio.lowest, ratio.highest
-    )
 }
 
 fn optional(text: Option<String>) -> String {

@@ -10,8 +10,9 @@ pub(crate) const STARTED_MIB: f64 = 12.0;
 pub(crate) const CONNECTED_MIB: f64 = 30.0;
 
 /// The pairs whose CPU times are set against each other in every case.
-pub(crate) const PAIRS: [(Peer, Peer); 4] = [
+pub(crate) const PAIRS: [(Peer, Peer); 5] = [
     (Peer::Ours, Peer::Envoy),
+    (Peer::Ours, Peer::EnvoyGeneric),
     (Peer::Ours, Peer::Haproxy),
     (Peer::OursMux, Peer::Envoy),
     (Peer::OursMux, Peer::Haproxy),
@@ -19,7 +20,15 @@ pub(crate) const PAIRS: [(Peer, Peer); 4] = [
 
 /// The upper bound on the first peer's CPU time per request as a multiple of
 /// the second's, where there is one.
-pub(crate) fn ratio(case: &str, ours: Peer, other: Peer) -> Option<f64> {
+pub(crate) fn ratio(protocol: &str, case: &str, ours: Peer, other: Peer) -> Option<f64> {
+    match protocol {
+        "thrift" => thrift(case, ours, other),
+        "dubbo" => dubbo(case, ours, other),
+        _ => None,
+    }
+}
+
+fn thrift(case: &str, ours: Peer, other: Peer) -> Option<f64> {
     let bound = match (case, ours, other) {
         ("128b-1", Peer::Ours, Peer::Envoy) => 0.45,
         ("128b-1", Peer::Ours, Peer::Haproxy) => 1.1,
@@ -29,6 +38,19 @@ pub(crate) fn ratio(case: &str, ours: Peer, other: Peer) -> Option<f64> {
         ("128b-1", Peer::OursMux, Peer::Envoy) => 0.4,
         ("128b-16", Peer::OursMux, Peer::Envoy) => 0.1,
         ("128b-16", Peer::OursMux, Peer::Haproxy) => 1.6,
+        _ => return None,
+    };
+    Some(bound)
+}
+
+fn dubbo(case: &str, ours: Peer, other: Peer) -> Option<f64> {
+    let bound = match (case, ours, other) {
+        ("128b-1", Peer::Ours, Peer::Envoy) => 0.45,
+        ("128b-1", Peer::Ours, Peer::Haproxy) => 0.8,
+        ("128b-16", Peer::Ours, Peer::Envoy) => 0.11,
+        ("128b-16", Peer::Ours, Peer::EnvoyGeneric) => 0.36,
+        ("1k-16", Peer::Ours, Peer::Envoy) => 0.22,
+        ("1m-1", Peer::Ours, Peer::Envoy) => 1.1,
         _ => return None,
     };
     Some(bound)

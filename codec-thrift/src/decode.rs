@@ -168,13 +168,17 @@ impl ThriftCodec {
 
     /// Takes the message of `total` bytes off the buffer.
     fn take(&self, src: &mut BytesMut, head: &Head, total: usize) -> Message {
-        let frame = take_frame(src, total);
-        let mut message = Message::new(self.metadata(head, &frame), frame);
+        let mut message = Message {
+            metadata: Arc::default(),
+            frame: take_frame(src, total),
+        };
         let frame = &message.frame;
-        // Filled in where it stays: moving it costs more than reading the header.
+        // Filled in where they stay: moving them costs more than reading the header.
         let Some(metadata) = Arc::get_mut(&mut message.metadata) else {
             return message;
         };
+        metadata.kind = self.kind(head, frame);
+        metadata.id = WireId(head.id.into());
         metadata.form = head.form.into();
         metadata.header_bytes = head.body_at;
         metadata.total_bytes = total;
@@ -197,16 +201,15 @@ impl ThriftCodec {
         message
     }
 
-    /// Metadata of a kind and an id, and nothing else yet.
-    fn metadata(&self, head: &Head, kept: &[u8]) -> Metadata {
+    /// What the message is; its name is found in `kept`.
+    fn kind(&self, head: &Head, kept: &[u8]) -> MessageKind {
         let name = kept.get(head.name.clone()).unwrap_or_default();
-        let kind = match head.kind {
+        match head.kind {
             MessageType::Call if self.settings.is_one_way(name) => MessageKind::OneWay,
             MessageType::Call => MessageKind::Request,
             MessageType::OneWay => MessageKind::OneWay,
             MessageType::Reply | MessageType::Exception => MessageKind::Response,
-        };
-        Metadata::new(kind, WireId(head.id.into()))
+        }
     }
 
     /// Adds what was readable to an error, so that whoever waits can be told.
@@ -214,7 +217,7 @@ impl ThriftCodec {
         let Some(kept) = src.get(..head.body_at) else {
             return error;
         };
-        let mut metadata = self.metadata(head, kept);
+        let mut metadata = Metadata::new(self.kind(head, kept), WireId(head.id.into()));
         metadata.form = head.form.into();
         metadata.header_bytes = head.body_at;
         metadata.slot = head.into();

@@ -124,8 +124,17 @@ pub struct Metadata {
     operation: Operation,
 }
 
+/// Metadata of a request of id 0. `Arc::<Metadata>::default()` makes them where
+/// they stay, which moving them there would cost a decoder as much as the rest.
+impl Default for Metadata {
+    fn default() -> Self {
+        Self::new(MessageKind::Request, WireId(0))
+    }
+}
+
 impl Metadata {
     /// Metadata of a message without attributes.
+    #[inline]
     pub fn new(kind: MessageKind, id: WireId) -> Self {
         Self {
             kind,

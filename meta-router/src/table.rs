@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use meta_core::{Metadata, MetadataMatcher, Request, ResolveRoute, ResolvedRoute, Route};
 
-use crate::table::index::{Candidates, Index};
+use crate::table::index::Index;
 
 mod error;
 mod fold;
@@ -120,16 +120,11 @@ impl RouteTable {
     /// `random` gives a number out of all of `u64`, each as likely as the other.
     /// It is asked only where the route has more than one destination.
     pub fn find(&self, metadata: &Metadata, random: impl FnOnce() -> u64) -> Option<ResolvedRoute> {
-        let row = self
-            .candidates(metadata)
-            .filter_map(|at| self.rows.get(at))
-            .find(|row| row.matches(metadata))?;
+        let row = self.index.find_map(metadata, |at| {
+            let row = self.rows.get(at)?;
+            row.matches(metadata).then_some(row)
+        })?;
         ResolvedRoute::new(row.route.clone(), row.destination(random))
-    }
-
-    /// The positions, ascending, of the routes that may match.
-    fn candidates(&self, metadata: &Metadata) -> Candidates<'_> {
-        self.index.candidates(metadata)
     }
 }
 

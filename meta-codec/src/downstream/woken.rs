@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -19,7 +16,7 @@ pub(super) struct Woken {
     batch: VecDeque<u32>,
     queue: Arc<Queue>,
     /// One for each key ever used.
-    wakers: Vec<(Arc<CallWaker>, Waker)>,
+    wakers: Vec<Waker>,
 }
 
 #[derive(Default)]
@@ -28,6 +25,8 @@ struct Queue(Mutex<QueueState>);
 #[derive(Default)]
 struct QueueState {
     keys: VecDeque<u32>,
+    /// Whether a key is among them.
+    queued: Vec<bool>,
     /// The connection's task, while it waits.
     task: Option<Waker>,
 }
@@ -35,7 +34,6 @@ struct QueueState {
 struct CallWaker {
     queue: Arc<Queue>,
     key: u32,
-    queued: AtomicBool,
 }
 
 impl Woken {
@@ -53,9 +51,9 @@ impl Woken {
             let waker = Arc::new(CallWaker {
                 queue: self.queue.clone(),
                 key: self.wakers.len() as u32,
-                queued: AtomicBool::new(false),
             });
-            self.wakers.push((waker.clone(), waker.into()));
+            self.wakers.push(waker.into());
+            self.queue.lock().queued.push(false);
         }
         self.batch.push_back(key as u32);
     }
@@ -73,10 +71,7 @@ impl Woken {
             }
         };
         match self.wakers.get(key) {
-            Some((call, waker)) => {
-                call.queued.store(false, Ordering::Release);
-                Poll::Ready((key, waker))
-            }
+            Some(waker) => Poll::Ready((key, waker)),
             None => Poll::Pending,
         }
     }
@@ -84,8 +79,14 @@ impl Woken {
     /// Takes the whole queue; where it is empty, leaves word whom to wake.
     fn refill(&mut self, cx: &Context<'_>) -> bool {
         let mut queue = self.queue.lock();
+        let queue = &mut *queue;
         if !queue.keys.is_empty() {
             std::mem::swap(&mut self.batch, &mut queue.keys);
+            for key in &self.batch {
+                if let Some(queued) = queue.queued.get_mut(*key as usize) {
+                    *queued = false;
+                }
+            }
             return true;
         }
         match &mut queue.task {
@@ -103,7 +104,10 @@ impl Woken {
         self.wakers.truncate(keys);
         self.wakers.shrink_to_fit();
         self.batch.shrink_to(keys);
-        self.queue.lock().keys.shrink_to(keys);
+        let mut queue = self.queue.lock();
+        queue.keys.shrink_to(keys);
+        queue.queued.truncate(keys);
+        queue.queued.shrink_to_fit();
     }
 }
 
@@ -119,10 +123,12 @@ impl Wake for CallWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if self.queued.swap(true, Ordering::AcqRel) {
-            return;
-        }
         let mut queue = self.queue.lock();
+        match queue.queued.get_mut(self.key as usize) {
+            Some(queued) if !*queued => *queued = true,
+            // It is queued already, or gone.
+            _ => return,
+        }
         queue.keys.push_back(self.key);
         let task = queue.task.take();
         drop(queue);
@@ -152,7 +158,7 @@ mod tests {
         woken.begin(1);
         assert_eq!((next(&mut woken), next(&mut woken)), (Some(0), Some(1)));
         assert_eq!(next(&mut woken), None);
-        let waker = woken.wakers[1].1.clone();
+        let waker = woken.wakers[1].clone();
         waker.wake_by_ref();
         waker.wake();
         assert_eq!(next(&mut woken), Some(1));
@@ -164,7 +170,7 @@ mod tests {
         let mut woken = Woken::new();
         woken.begin(5);
         assert_eq!(next(&mut woken), Some(5));
-        let waker = woken.wakers[5].1.clone();
+        let waker = woken.wakers[5].clone();
         woken.shrink_to(2);
         waker.wake();
         assert_eq!(next(&mut woken), None);

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::anyhow;
+use meta_codec::Heartbeat;
 use meta_core::{Address, Route, Sharing};
 use meta_router::{ClusterConfig, RouteEntry, RouteTable};
 use serde_json::Value;
@@ -46,6 +47,19 @@ pub(super) struct QuickArguments {
     /// usual for the protocol.
     #[arg(long)]
     multiplexing: bool,
+    /// Give each request a connection to itself while it lasts, whatever is usual
+    /// for the protocol.
+    #[arg(long, conflicts_with = "multiplexing")]
+    exclusive: bool,
+    /// Shared connections to one server that each worker may have when one is not
+    /// enough. Default: 4.
+    #[arg(long, value_name = "N")]
+    shared_connections: Option<NonZeroUsize>,
+    /// Silence on a shared connection after which a heartbeat is sent, in
+    /// milliseconds, where the protocol has them; 0 for none. After 3 without an
+    /// answer the connection is given up.
+    #[arg(long, value_name = "N", default_value_t = 60_000)]
+    heartbeat_ms: u64,
     /// Worker threads. Default: as many as there are CPUs for the process.
     #[arg(long, value_name = "N")]
     concurrency: Option<NonZeroUsize>,
@@ -135,7 +149,19 @@ impl QuickArguments {
         listener.connection.idle_timeout = Some(idle_timeout).filter(|time| !time.is_zero());
 
         let mut cluster = ClusterConfig::new(NAME, self.upstream.clone());
-        cluster.sharing = self.multiplexing.then_some(Sharing::Shared);
+        cluster.sharing = match (self.multiplexing, self.exclusive) {
+            (true, _) => Some(Sharing::Shared),
+            (_, true) => Some(Sharing::Exclusive),
+            _ => None,
+        };
+        if let Some(connections) = self.shared_connections {
+            cluster.shared_connections = connections.get();
+        }
+        let heartbeat = Heartbeat {
+            interval: Duration::from_millis(self.heartbeat_ms),
+            ..Heartbeat::default()
+        };
+        cluster.upstream.heartbeat = (self.heartbeat_ms > 0).then_some(heartbeat);
 
         let mut builder = Proxy::builder(registry)
             .snapshot(Snapshot {

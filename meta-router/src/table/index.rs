@@ -120,16 +120,22 @@ impl Index {
         }
     }
 
-    /// The positions, ascending, of the routes that may match; all others do not.
+    /// The first of the routes that may match, in the table's order, for which
+    /// `find` finds something. All others do not match.
     ///
     /// Allocates only where they stand in more than eight lists, or a request has
     /// more than eight attributes that tell routes apart.
-    pub(super) fn candidates(&self, metadata: &Metadata) -> Candidates<'_> {
-        let mut candidates = Candidates {
-            lists: SmallVec::new(),
-        };
+    pub(super) fn find_map<T>(
+        &self,
+        metadata: &Metadata,
+        find: impl FnMut(usize) -> Option<T>,
+    ) -> Option<T> {
+        if self.columns.is_none() {
+            return self.scan.iter().copied().find_map(find);
+        }
+        let mut candidates = Candidates::default();
         self.collect(metadata, &mut candidates);
-        candidates
+        candidates.by_ref().find_map(find)
     }
 
     fn collect<'a>(&'a self, metadata: &Metadata, candidates: &mut Candidates<'a>) {
@@ -200,7 +206,8 @@ fn pair(matcher: &MetadataMatcher) -> Option<Pair<'_>> {
 
 /// The positions of routes that may match, ascending, merged from a few lists; no
 /// route is in two of them.
-pub(super) struct Candidates<'a> {
+#[derive(Default)]
+struct Candidates<'a> {
     lists: SmallVec<[&'a [usize]; 8]>,
 }
 

@@ -140,6 +140,16 @@ fn columns<'a>(table: &'a RouteTable, call: &Metadata) -> Vec<&'a str> {
     columns.map(|column| &*column.name).collect()
 }
 
+/// The positions of the routes that may match.
+fn candidates(table: &RouteTable, call: &Metadata) -> Vec<usize> {
+    let mut all = Vec::new();
+    table.index.find_map(call, |at| {
+        all.push(at);
+        None::<()>
+    });
+    all
+}
+
 #[test]
 fn ten_thousand_routes_cost_what_ten_cost() {
     for shape in SHAPES {
@@ -148,7 +158,7 @@ fn ten_thousand_routes_cost_what_ten_cost() {
             let call = shape.call(number);
             assert_eq!(found(&many, &call), Some(number), "{}", shape.name);
             assert!(columns(&many, &call).len() <= FEW_COLUMNS, "{}", shape.name);
-            let candidates = many.candidates(&call).count();
+            let candidates = candidates(&many, &call).len();
             assert!(candidates <= FEW_ROUTES, "{}: {candidates}", shape.name);
             if number < 10 {
                 assert_eq!(found(&few, &call), Some(number), "{}", shape.name);
@@ -184,7 +194,7 @@ fn routes_without_an_exact_match_are_added_to_the_candidates_alone() {
     let table = table(routes.chain([vec![]]));
     let call = metadata([attribute("interface", 4711)]);
     assert_eq!(found(&table, &call), Some(4711));
-    let candidates: Vec<usize> = table.candidates(&call).collect();
+    let candidates = candidates(&table, &call);
     assert_eq!(
         candidates,
         [
@@ -264,7 +274,7 @@ proptest! {
                 .routes()
                 .position(|(matchers, _)| matchers.iter().all(|m| m.matches(&call)));
             prop_assert_eq!(found(&table, &call), scanned);
-            let candidates: Vec<_> = table.candidates(&call).collect();
+            let candidates = candidates(&table, &call);
             prop_assert!(candidates.is_sorted_by(|a, b| a < b), "{:?}", candidates);
         }
     }

@@ -39,7 +39,7 @@ pub use crate::{
     message::{Message, take_frame},
     metadata::{CodecSlot, Event, MessageKind, Metadata, Status},
     mutation::{Change, Mutation},
-    request::{Address, Request, Response, UpstreamInfo},
+    request::{Address, Place, Request, Response, UpstreamInfo},
     route::{Destination, ResolveRoute, ResolvedRoute, Route},
     session::{Answer, ConnectionInfo, PinKey, Push, Session, SessionClosed},
     wire::{WireForm, WireId, WorkerId},

@@ -22,8 +22,19 @@ pub struct Request {
     pub extensions: Extensions,
     session: Session,
     received_at: Instant,
-    busy_since: Instant,
+    place: Place,
     route: RouteState,
+}
+
+/// Where a request stands among those of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Its number: those that came before have smaller ones.
+    pub number: u64,
+    /// Since when the connection has had requests in flight without a pause.
+    /// Whatever was chosen for one of these holds for all of them, where their
+    /// order matters. For the only one in flight: when it was received.
+    pub busy_since: Instant,
 }
 
 #[derive(Debug)]
@@ -41,7 +52,10 @@ impl Request {
             extensions: Extensions::new(),
             session,
             received_at,
-            busy_since: received_at,
+            place: Place {
+                number: 0,
+                busy_since: received_at,
+            },
             route: RouteState::Unresolved,
         }
     }
@@ -61,18 +75,15 @@ impl Request {
         self.received_at
     }
 
-    /// Since when its connection has had requests in flight without a pause.
-    /// Whatever was chosen for one of these holds for all of them, where their
-    /// order matters. For the only one in flight: when it was received.
-    pub fn busy_since(&self) -> Instant {
-        self.busy_since
+    /// Where it stands among the requests of its connection.
+    pub fn place(&self) -> Place {
+        self.place
     }
 
-    /// Says since when its connection has had requests in flight; for the task
-    /// that drives the connection.
+    /// Says where it stands; for the task that drives the connection.
     #[must_use]
-    pub fn with_busy_since(mut self, busy_since: Instant) -> Self {
-        self.busy_since = busy_since;
+    pub fn with_place(mut self, place: Place) -> Self {
+        self.place = place;
         self
     }
 

@@ -82,6 +82,9 @@ pub enum Push {
 pub trait Answer: Send + Sync {
     /// Sends `answer`, or nothing where the server's connection is gone.
     fn answer(self: Box<Self>, answer: Result<Message, LocalReply>);
+
+    /// Whether the server can still be answered.
+    fn is_wanted(&self) -> bool;
 }
 
 impl fmt::Debug for dyn Answer {

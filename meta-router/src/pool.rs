@@ -34,7 +34,7 @@ pub(crate) use exclusive::Lease;
 pub(crate) use line::Turn;
 pub(crate) use shared::{SharedSlot, Tried};
 
-use avoid::Avoid;
+use avoid::{Avoid, Standing};
 use bound::{Open, PoolShared};
 use exclusive::Idle;
 use group::Group;
@@ -115,7 +115,7 @@ impl ClusterPool {
     }
 
     /// The endpoint that `request` goes to: the one whose turn it is, or the next
-    /// that need not be avoided, if there is any.
+    /// of better standing.
     pub(crate) fn pick(&self, request: &Request) -> Result<&Arc<Endpoint>, LocalReply> {
         let picked = self.balancer.pick(self.endpoints.len(), request);
         let picked = picked.and_then(|index| Some((index, self.endpoints.get(index)?)));
@@ -125,18 +125,32 @@ impl ClusterPool {
                 LocalReply::new(ReplyKind::NoHealthyUpstream, "the cluster has no endpoint");
             return Err(reply.with_cluster(self.cluster.config.name.clone()));
         };
-        if self.endpoints.len() == 1 || !endpoint.is_avoided() {
+        if self.endpoints.len() == 1 || endpoint.standing() == Standing::Good {
             return Ok(endpoint);
         }
         let (before, from) = self.endpoints.split_at(index);
         let others = from.iter().chain(before);
-        let good = others.into_iter().find(|endpoint| !endpoint.is_avoided());
-        Ok(good.unwrap_or(endpoint))
+        // Of equals the first.
+        Ok(others
+            .min_by_key(|endpoint| endpoint.standing())
+            .unwrap_or(endpoint))
     }
 
-    /// Whether a request that one endpoint does not take may be given to another.
+    /// Whether there is an endpoint that neither drains nor fails.
     pub(crate) fn has_good_endpoint(&self) -> bool {
-        self.endpoints.iter().any(|endpoint| !endpoint.is_avoided())
+        self.best_standing() == Some(Standing::Good)
+    }
+
+    /// Whether there is an endpoint to which a connection might be made.
+    pub(crate) fn has_live_endpoint(&self) -> bool {
+        self.best_standing() < Some(Standing::Fails)
+    }
+
+    fn best_standing(&self) -> Option<Standing> {
+        self.endpoints
+            .iter()
+            .map(|endpoint| endpoint.standing())
+            .min()
     }
 
     /// Counts mutations that do not fit, and says so once.
@@ -204,14 +218,31 @@ impl Endpoint {
         }
     }
 
-    /// Whether requests should go elsewhere if they can.
-    pub(crate) fn is_avoided(&self) -> bool {
-        self.avoid.is_on(now())
+    fn standing(&self) -> Standing {
+        self.avoid.standing(now())
     }
 
-    /// The server has asked for no more requests.
-    pub(crate) fn drains(&self) {
-        self.avoid.drains(now());
+    /// The server wants no new requests, or welcomes them again.
+    fn drains(&self, drains: bool) {
+        self.avoid.drains(drains, now());
+    }
+
+    /// Adds a connection to those of this form that clients share, as soon as it is
+    /// made; `false` where there is no room for one.
+    fn add_shared(self: &Arc<Self>, form: WireForm) -> bool {
+        let Some(open) = self.shared.try_open() else {
+            return false;
+        };
+        let endpoint = self.clone();
+        tokio::spawn(async move {
+            let slot = SharedSlot::connect(&endpoint, open).await;
+            let mut state = endpoint.state();
+            let group = state.groups.iter_mut().find(|group| group.is_of(form));
+            if let Some(group) = group {
+                group.grown(slot.ok());
+            }
+        });
+        true
     }
 
     fn sweep(&self, cx: &mut Context<'_>, at: Instant) {

@@ -96,6 +96,7 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
         &mut self,
         request: Arc<Metadata>,
         received_at: Instant,
+        number: u64,
         in_order: bool,
         in_lane: bool,
         future: F,
@@ -108,7 +109,6 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
             None
         };
         self.bytes += request.total_bytes;
-        let number = self.number();
         if self.slots.capacity() == 0 {
             self.slots.reserve_exact(self.expected);
         }

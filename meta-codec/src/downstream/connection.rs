@@ -4,7 +4,7 @@ use std::{collections::VecDeque, io, ops::ControlFlow};
 
 use meta_core::{
     Codec, CodecError, CodecErrorKind, Control, Correlation, EncodeContext, Encoded, FrameBuf,
-    Message, MessageKind, Metadata, Mutation, Origin, Push, ReplyKind, Status, WireId,
+    Message, MessageKind, Metadata, Mutation, Origin, Place, Push, ReplyKind, Status, WireId,
 };
 
 use super::{
@@ -140,7 +140,7 @@ where
                 more |= self.read_some(cx, now)?;
             }
             let (bound, held_back) = (self.at_bounds(), self.may_not_read());
-            self.take_pushes(cx);
+            self.take_pushes(cx, now);
             self.take_answers(cx, now)?;
             more |= self.take_refusal();
             let full = self.is_write_full();

@@ -1,6 +1,6 @@
 //! Requests that servers sent to this client and that it has not answered.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Instant};
 
 use meta_core::{Answer, LocalReply, Message, ReplyKind, WireId};
 
@@ -13,19 +13,31 @@ const MAX_WAITING: usize = 1024;
 pub(super) struct ServerCalls {
     /// The id of the first entry, less one.
     base: u64,
-    window: VecDeque<Option<Box<dyn Answer>>>,
+    window: VecDeque<Option<Asked>>,
+}
+
+struct Asked {
+    answer: Box<dyn Answer>,
+    at: Instant,
 }
 
 impl ServerCalls {
-    /// Whether no server waits for an answer.
-    pub(super) fn is_empty(&self) -> bool {
-        // What is at the front has not been answered.
-        self.window.is_empty()
+    /// Whether a server that asked at `since` or later waits for an answer.
+    pub(super) fn is_asked(&self, since: Option<Instant>) -> bool {
+        let asked = self.window.iter().flatten();
+        asked
+            .filter(|asked| since.is_none_or(|since| asked.at >= since))
+            .any(|asked| asked.answer.is_wanted())
     }
 
     /// The id, at most `last_id`, under which a server's request goes to the
     /// client.
-    pub(super) fn register(&mut self, answer: Box<dyn Answer>, last_id: u64) -> WireId {
+    pub(super) fn register(
+        &mut self,
+        answer: Box<dyn Answer>,
+        last_id: u64,
+        at: Instant,
+    ) -> WireId {
         if self.base + self.window.len() as u64 >= last_id {
             self.window.drain(..).flatten().for_each(give_up);
             self.base = 0;
@@ -38,7 +50,7 @@ impl ServerCalls {
                 .for_each(give_up);
             self.base += 1;
         }
-        self.window.push_back(Some(answer));
+        self.window.push_back(Some(Asked { answer, at }));
         WireId(self.base + self.window.len() as u64)
     }
 
@@ -56,7 +68,7 @@ impl ServerCalls {
         }
         match waiting {
             Some(waiting) => {
-                waiting.answer(answer);
+                waiting.answer.answer(answer);
                 true
             }
             None => false,
@@ -64,8 +76,8 @@ impl ServerCalls {
     }
 }
 
-fn give_up(waiting: Box<dyn Answer>) {
-    waiting.answer(Err(LocalReply::new(
+fn give_up(waiting: Asked) {
+    waiting.answer.answer(Err(LocalReply::new(
         ReplyKind::Overflow,
         "the client answers no requests",
     )));
@@ -91,6 +103,10 @@ mod tests {
                 .expect("no panic")
                 .push((self.0, answer.is_ok()));
         }
+
+        fn is_wanted(&self) -> bool {
+            true
+        }
     }
 
     fn message() -> Message {
@@ -103,7 +119,7 @@ mod tests {
         let seen = Seen::default();
         let mut calls = ServerCalls::default();
         let ids: Vec<_> = (0..4)
-            .map(|n| calls.register(Box::new(Probe(n, seen.clone())), u64::MAX))
+            .map(|n| calls.register(Box::new(Probe(n, seen.clone())), u64::MAX, Instant::now()))
             .collect();
         for n in [2, 0, 3, 1] {
             assert!(calls.answer(ids[n], Ok(message())));
@@ -121,7 +137,7 @@ mod tests {
         let seen = Seen::default();
         let mut calls = ServerCalls::default();
         for n in 0..2_000 {
-            let id = calls.register(Box::new(Probe(n, seen.clone())), 1_500);
+            let id = calls.register(Box::new(Probe(n, seen.clone())), 1_500, Instant::now());
             assert!((1..=1_500).contains(&id.0), "{id}");
             assert!(calls.window.len() <= MAX_WAITING);
         }

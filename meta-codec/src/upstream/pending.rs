@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::Instant,
 };
@@ -33,8 +34,10 @@ pub(super) struct Pending {
 struct Unread {
     bytes: usize,
     max_bytes: usize,
-    /// Which they are, the oldest first; some of these have been taken up.
-    keys: VecDeque<(usize, WireId)>,
+    /// Which they are, the oldest first; some of these have been taken up. With
+    /// where their request begins: keys are used again.
+    keys: VecDeque<(usize, u64)>,
+    cluster: Arc<str>,
 }
 
 enum Order {
@@ -63,7 +66,7 @@ enum State {
 }
 
 impl Pending {
-    pub(super) fn new(correlation: Correlation, unread_bytes: usize) -> Self {
+    pub(super) fn new(correlation: Correlation, unread_bytes: usize, cluster: Arc<str>) -> Self {
         Self {
             slots: Slab::new(),
             order: match correlation {
@@ -79,6 +82,7 @@ impl Pending {
                 bytes: 0,
                 max_bytes: unread_bytes,
                 keys: VecDeque::new(),
+                cluster,
             },
         }
     }
@@ -160,22 +164,25 @@ impl Pending {
         let Some((key, slot)) = key.and_then(|key| Some((key, self.slots.get_mut(key)?))) else {
             return false;
         };
-        let (bytes, id) = (counted(&outcome), slot.id);
+        let (bytes, begins_at) = (counted(&outcome), slot.begins_at);
         slot.finish(outcome, now);
         if bytes > 0 {
-            self.count_unread(bytes, key, id);
+            self.count_unread(bytes, key, begins_at);
         }
         true
     }
 
-    fn count_unread(&mut self, bytes: usize, key: usize, id: WireId) {
+    fn count_unread(&mut self, bytes: usize, key: usize, begins_at: u64) {
         let (slots, unread) = (&self.slots, &mut self.unread);
         unread.bytes += bytes;
-        unread.keys.push_back((key, id));
+        unread.keys.push_back((key, begins_at));
         // Those taken up are forgotten now and then.
         if unread.keys.len() > 2 * slots.len() + 16 {
-            let is_there = |key: usize, id| slots.get(key).is_some_and(|slot| slot.id == id);
-            unread.keys.retain(|(key, id)| is_there(*key, *id));
+            let is_there = |(key, begins_at): &(usize, u64)| {
+                let slot = slots.get(*key);
+                slot.is_some_and(|slot| slot.begins_at == *begins_at)
+            };
+            unread.keys.retain(is_there);
         }
         while self.unread.bytes > self.unread.max_bytes && self.drop_oldest() {}
     }
@@ -186,18 +193,17 @@ impl Pending {
         if self.unread.keys.len() < 2 {
             return false;
         }
-        let Some((key, id)) = self.unread.keys.pop_front() else {
+        let Some((key, begins_at)) = self.unread.keys.pop_front() else {
             return false;
         };
         if let Some(slot) = self.slots.get_mut(key)
-            && slot.id == id
+            && slot.begins_at == begins_at
             && let State::Done(outcome, _) = &mut slot.state
         {
             self.unread.bytes -= counted(outcome);
-            *outcome = Err(LocalReply::new(
-                ReplyKind::Overflow,
-                "the client did not read its responses; this one was given up",
-            ));
+            let detail = "the client did not read its responses; this one was given up";
+            let reply = LocalReply::new(ReplyKind::Overflow, detail);
+            *outcome = Err(reply.with_cluster(self.unread.cluster.clone()));
         }
         true
     }
@@ -328,7 +334,7 @@ mod tests {
 
     #[test]
     fn given_up_requests_in_order_are_bounded() {
-        let mut pending = Pending::new(Correlation::InOrder, 0);
+        let mut pending = Pending::new(Correlation::InOrder, 0, "backend".into());
         for _ in 0..MAX_IN_ORDER {
             let id = pending.next_id().expect("there is room");
             let key = pending.insert(id, 0, None, None);

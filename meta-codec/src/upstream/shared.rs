@@ -93,6 +93,7 @@ pub(super) fn new<T: Transport>(
     let pending = Pending::new(
         upstream.capabilities.correlation,
         config.unread_response_bytes,
+        info.cluster.clone(),
     );
     let inner = Arc::new(Inner {
         upstream,

@@ -84,6 +84,10 @@ impl Answer for Asked {
     fn answer(self: Box<Self>, answer: Result<Message, LocalReply>) {
         self.0.lock().expect("no panic").push(answer);
     }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,12 +12,23 @@ const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// At most so many times twice.
 const MAX_DOUBLINGS: u32 = 5;
 
-/// Until when an endpoint gets no requests while another can take them.
+/// What is known against an endpoint; the better ones come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Standing {
+    Good,
+    /// Its server has asked for no new requests.
+    Drains,
+    /// No connection could be made lately.
+    Fails,
+}
+
+/// Until when an endpoint gets no requests while a better one can take them.
 pub(super) struct Avoid {
     began: Instant,
     /// In milliseconds since then; 0 for not at all.
-    until: AtomicU64,
-    /// Connects that failed in a row.
+    drains_until: AtomicU64,
+    fails_until: AtomicU64,
+    /// Failures in a row, those counted once that came together.
     failures: AtomicU32,
 }
 
@@ -25,36 +36,53 @@ impl Avoid {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             began: now,
-            until: AtomicU64::new(0),
+            drains_until: AtomicU64::new(0),
+            fails_until: AtomicU64::new(0),
             failures: AtomicU32::new(0),
         }
     }
 
-    pub(super) fn is_on(&self, now: Instant) -> bool {
-        let until = self.until.load(Ordering::Relaxed);
-        until > 0 && self.since_began(now) < until
+    pub(super) fn standing(&self, now: Instant) -> Standing {
+        let fails_until = self.fails_until.load(Ordering::Relaxed);
+        let drains_until = self.drains_until.load(Ordering::Relaxed);
+        if fails_until == 0 && drains_until == 0 {
+            return Standing::Good;
+        }
+        match self.since_began(now) {
+            at if at < fails_until => Standing::Fails,
+            at if at < drains_until => Standing::Drains,
+            _ => Standing::Good,
+        }
     }
 
-    /// The server wants no new requests.
-    pub(super) fn drains(&self, now: Instant) {
-        self.set(now, AFTER_DRAIN);
+    /// The server wants no new requests, or welcomes them again.
+    pub(super) fn drains(&self, drains: bool, now: Instant) {
+        let until = match drains {
+            true => self.after(now, AFTER_DRAIN),
+            false => 0,
+        };
+        self.drains_until.store(until, Ordering::Relaxed);
     }
 
     /// No connection could be made.
     pub(super) fn failed(&self, now: Instant) {
+        if self.standing(now) == Standing::Fails {
+            return;
+        }
         let failures = self.failures.fetch_add(1, Ordering::Relaxed);
-        self.set(now, AFTER_FAILURE * 2u32.pow(failures.min(MAX_DOUBLINGS)));
+        let time = AFTER_FAILURE * 2u32.pow(failures.min(MAX_DOUBLINGS));
+        let until = self.after(now, time);
+        self.fails_until.store(until, Ordering::Relaxed);
     }
 
     /// A connection has been made.
     pub(super) fn connected(&self) {
         self.failures.store(0, Ordering::Relaxed);
-        self.until.store(0, Ordering::Relaxed);
+        self.fails_until.store(0, Ordering::Relaxed);
     }
 
-    fn set(&self, now: Instant, time: Duration) {
-        let until = self.since_began(now) + time.as_millis() as u64;
-        self.until.store(until, Ordering::Relaxed);
+    fn after(&self, now: Instant, time: Duration) -> u64 {
+        self.since_began(now) + time.as_millis() as u64
     }
 
     fn since_began(&self, now: Instant) -> u64 {
@@ -70,19 +98,35 @@ mod tests {
     fn failures_in_a_row_double_the_time() {
         let mut now = Instant::now();
         let avoid = Avoid::new(now);
-        assert!(!avoid.is_on(now));
+        assert_eq!(avoid.standing(now), Standing::Good);
         for seconds in [1, 2, 4, 8, 16, 32, 32] {
+            // Those that fail together count as one.
+            avoid.failed(now);
             avoid.failed(now);
             let last = now + Duration::from_millis(seconds * 1000 - 1);
-            assert!(avoid.is_on(last), "{seconds}");
+            assert_eq!(avoid.standing(last), Standing::Fails, "{seconds}");
             now += Duration::from_secs(seconds);
-            assert!(!avoid.is_on(now), "{seconds}");
+            assert_eq!(avoid.standing(now), Standing::Good, "{seconds}");
         }
-        avoid.drains(now);
-        assert!(avoid.is_on(now + Duration::from_secs(9)));
         avoid.connected();
-        assert!(!avoid.is_on(now));
         avoid.failed(now);
-        assert!(!avoid.is_on(now + Duration::from_secs(1)));
+        assert_eq!(avoid.standing(now + AFTER_FAILURE), Standing::Good);
+    }
+
+    #[test]
+    fn what_drains_is_better_than_what_fails() {
+        let now = Instant::now();
+        let avoid = Avoid::new(now);
+        avoid.drains(true, now);
+        avoid.connected();
+        assert_eq!(avoid.standing(now + AFTER_FAILURE), Standing::Drains);
+        avoid.failed(now);
+        assert_eq!(avoid.standing(now), Standing::Fails);
+        assert_eq!(avoid.standing(now + AFTER_FAILURE), Standing::Drains);
+        assert_eq!(avoid.standing(now + AFTER_DRAIN), Standing::Good);
+        avoid.drains(true, now);
+        avoid.drains(false, now);
+        assert_eq!(avoid.standing(now + AFTER_FAILURE), Standing::Good);
+        assert!(Standing::Good < Standing::Drains && Standing::Drains < Standing::Fails);
     }
 }

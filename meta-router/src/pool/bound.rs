@@ -81,7 +81,7 @@ impl PoolShared {
     }
 
     /// Room for a connection: one of the limit's, or this worker's first.
-    fn try_open(self: &Arc<Self>) -> Option<Open> {
+    pub(super) fn try_open(self: &Arc<Self>) -> Option<Open> {
         let limit = &self.cluster.connections;
         let permit = match limit.try_acquire() {
             Some(permit) => permit,

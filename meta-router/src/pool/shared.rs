@@ -50,11 +50,21 @@ pub(crate) enum Tried {
 
 impl SharedSlot {
     pub(crate) fn new(endpoint: Arc<Endpoint>, session: Option<Session>) -> Self {
+        Self::with_link(endpoint, session, Link::Empty)
+    }
+
+    /// The place of a connection that is made at once.
+    pub(super) async fn connect(endpoint: &Arc<Endpoint>, open: Open) -> Result<Self, LocalReply> {
+        let shared = connect_at(endpoint, open, None).await?;
+        Ok(Self::with_link(endpoint.clone(), None, Link::Open(shared)))
+    }
+
+    fn with_link(endpoint: Arc<Endpoint>, session: Option<Session>, link: Link) -> Self {
         Self {
             endpoint,
             session,
             state: Mutex::new(SlotState {
-                link: Link::Empty,
+                link,
                 line: Line::default(),
             }),
             is_busy: AtomicBool::new(false),
@@ -86,7 +96,7 @@ impl SharedSlot {
     /// Gives a request a place in the line.
     pub(crate) fn try_wait(self: &Arc<Self>, request: &Request) -> Tried {
         let turn = Turn::queue(self.clone(), request);
-        match self.drains() {
+        match self.is_draining() {
             true => Tried::Draining(turn),
             false => Tried::MustWait(turn),
         }
@@ -99,26 +109,20 @@ impl SharedSlot {
 
     /// Whether requests can go over the connection, now or once it is made.
     pub(crate) fn is_usable(&self) -> bool {
-        let usable = match &self.state().link {
+        match &self.state().link {
             Link::Open(shared) => shared.is_open(),
             Link::Empty | Link::Connecting(_) => true,
-        };
-        if !usable {
-            self.drains();
         }
-        usable
     }
 
-    /// Whether the connection is there, but wants no more requests; the endpoint
-    /// is better left alone then.
-    fn drains(&self) -> bool {
-        let state = self.state();
-        let drains = matches!(&state.link, Link::Open(shared) if shared.is_draining());
-        drop(state);
-        if drains {
-            self.endpoint.drains();
-        }
-        drains
+    /// Whether requests can go over the connection now.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(&self.state().link, Link::Open(shared) if shared.is_open())
+    }
+
+    /// Whether the connection is there, but wants no more requests.
+    fn is_draining(&self) -> bool {
+        matches!(&self.state().link, Link::Open(shared) if shared.is_draining())
     }
 
     /// Whether the connection was there and has ended.
@@ -208,7 +212,7 @@ impl SharedSlot {
     }
 }
 
-/// Connects, and leaves the connection to a task of this worker.
+/// Connects once there is room for a connection.
 async fn connect(
     endpoint: Arc<Endpoint>,
     session: Option<Session>,
@@ -216,11 +220,22 @@ async fn connect(
     let mut waiting = None;
     let open = poll_fn(|cx| endpoint.shared.poll_admit(&mut waiting, cx)).await?;
     drop(waiting);
+    connect_at(&endpoint, open, session).await
+}
+
+/// Connects, and leaves the connection to a task of this worker.
+async fn connect_at(
+    endpoint: &Arc<Endpoint>,
+    open: Open,
+    session: Option<Session>,
+) -> Result<Arc<Shared>, LocalReply> {
     let (connected, open) = endpoint.connect(open).await?;
     let info = endpoint.info(&connected);
     let upstream = &endpoint.shared.upstream;
     let cluster = info.cluster.clone();
     let (shared, driver) = upstream.shared(connected.transport, info, session.clone());
+    let drains = endpoint.clone();
+    let driver = driver.on_drain(move |begins| drains.drains(begins));
     tokio::spawn(async move {
         driver.await;
         drop(open);

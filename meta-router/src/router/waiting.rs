@@ -63,7 +63,7 @@ pub(super) async fn shared_again(pool: Arc<ClusterPool>, request: Request) -> Ou
 fn may_go_elsewhere(pool: &ClusterPool, reply: &LocalReply, connects: &mut u32) -> bool {
     let may = reply.kind() == ReplyKind::ConnectFailed
         && *connects < MAX_CONNECTS
-        && pool.has_good_endpoint();
+        && pool.has_live_endpoint();
     *connects += 1;
     may
 }

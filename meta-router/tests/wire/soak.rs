@@ -206,7 +206,6 @@ async fn soak(toy: Toy, in_order: bool) {
         ("answered", ended.answered.saturating_sub(total / 3)),
         ("given up", ended.given_up),
         ("timed out", ended.timed_out),
-        ("unconnected", ended.unconnected),
         ("broken", ended.broken),
         ("sent once more", stats.upstream_rq_retry.value()),
         ("stale or drained", stats.upstream_cx_destroy_remote.value()),

@@ -32,7 +32,7 @@ where
         }
         match &self.phase {
             Phase::Open if self.eof => ControlFlow::Break(CloseReason::Client),
-            Phase::Open if draining && self.read.is_empty() && !self.is_asked() => {
+            Phase::Open if draining && self.read.is_empty() && !self.is_asked(now) => {
                 self.linger(CloseReason::Drained, now, cx)
             }
             Phase::Finishing(_) => match std::mem::replace(&mut self.phase, Phase::Closed) {
@@ -48,15 +48,18 @@ where
         self.calls.is_empty() && self.is_written() && self.parked.is_empty() && self.lane.is_empty()
     }
 
-    /// Whether a server waits for the client's answer.
-    fn is_asked(&self) -> bool {
+    /// Whether a server waits for the client's answer. A client that has not
+    /// answered within the write timeout will not.
+    fn is_asked(&self, now: Instant) -> bool {
+        let since = now.checked_sub(self.shared.config.write_timeout);
         let calls = self.server_calls.as_ref();
-        calls.is_some_and(|calls| !calls.is_empty())
+        calls.is_some_and(|calls| calls.is_asked(since))
     }
 
-    /// Whether nobody waits for anything.
-    fn is_idle(&self) -> bool {
-        self.is_quiet() && !self.is_asked()
+    /// Since when nobody has been waiting for anything.
+    fn idle_since(&self, now: Instant) -> Option<Instant> {
+        let idle = self.is_quiet() && !self.is_asked(now);
+        idle.then_some(self.last_activity)
     }
 
     /// Closes our side, then waits for the client to close its own: a socket
@@ -122,10 +125,14 @@ where
             return Some(until);
         }
         let config = &self.shared.config;
-        let idle = config.idle_timeout.filter(|_| self.is_idle());
-        let idle = idle.map(|timeout| self.last_activity + timeout);
+        let idle = config.idle_timeout.and_then(|timeout| {
+            let since = self.idle_since(now)?;
+            Some(since + timeout)
+        });
         let write = self.blocked_since.map(|since| since + config.write_timeout);
-        let check = (!self.is_reading()).then(|| now + HANG_UP_CHECK);
+        // Nobody says when a server that asked has gone.
+        let unsure = !self.is_reading() || self.server_calls.is_some() && self.is_asked(now);
+        let check = unsure.then(|| now + HANG_UP_CHECK);
         [idle, write, check].into_iter().flatten().min()
     }
 
@@ -135,8 +142,8 @@ where
             return ControlFlow::Continue(());
         }
         let config = &self.shared.config;
-        let idle = config.idle_timeout.filter(|_| self.is_idle());
-        if idle.is_some_and(|timeout| now >= self.last_activity + timeout) {
+        let idle = config.idle_timeout.zip(self.idle_since(now));
+        if idle.is_some_and(|(timeout, since)| now >= since + timeout) {
             self.shared.stats.idle_timeout.inc();
             return ControlFlow::Break(CloseReason::Idle);
         }

@@ -236,10 +236,15 @@ where
             self.busy_since = now;
         }
         let request = Request::new(message, self.session.clone(), now);
-        let request = request.with_busy_since(self.busy_since);
+        let number = self.calls.number();
+        let request = request.with_place(Place {
+            number,
+            busy_since: self.busy_since,
+        });
         let future = self.service.call(request);
         self.tally.active += 1;
-        self.calls.start(metadata, now, in_order, in_lane, future);
+        self.calls
+            .start(metadata, now, number, in_order, in_lane, future);
     }
 
     fn answers_in_order(&self) -> bool {

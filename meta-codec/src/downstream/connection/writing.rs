@@ -9,7 +9,7 @@ where
     S::Future: Unpin,
 {
     /// Writes what servers started.
-    pub(super) fn take_pushes(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn take_pushes(&mut self, cx: &mut Context<'_>, now: Instant) {
         let capabilities = &self.shared.capabilities;
         if !(capabilities.server_requests || capabilities.streams || capabilities.server_first) {
             return;
@@ -26,7 +26,7 @@ where
             let written = match push {
                 Push::Message(message) => self.write_push(&message, message.metadata.id),
                 Push::Request(message, answer) => {
-                    let id = self.server_calls().register(answer, last_id);
+                    let id = self.server_calls().register(answer, last_id, now);
                     let written = self.write_push(&message, id);
                     if let Err(error) = &written {
                         let reply = LocalReply::new(ReplyKind::BadRequest, error.to_string());

@@ -34,4 +34,8 @@ impl Answer for ServerRequest {
         });
         state.wake_driver();
     }
+
+    fn is_wanted(&self) -> bool {
+        !matches!(self.inner.state().status, Status::Closed(_))
+    }
 }

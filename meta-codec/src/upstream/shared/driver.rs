@@ -41,6 +41,8 @@ pub struct SharedDriver<T> {
     silent_since: Instant,
     /// Heartbeats sent since something was read.
     unanswered: u32,
+    /// Told when the server drains, and when it no longer does.
+    on_drain: Option<Box<dyn Fn(bool) + Send>>,
     /// It is over, but for what the client has to be told.
     ended: bool,
     /// Streams that ended with the connection.
@@ -76,9 +78,18 @@ impl<T: Transport> SharedDriver<T> {
             bound: false,
             silent_since: now,
             unanswered: 0,
+            on_drain: None,
             ended: false,
             broken_streams: Vec::new(),
         }
+    }
+
+    /// Has `tell` called with `true` when the server says that it drains, and with
+    /// `false` when it welcomes requests again. It must not call the connection.
+    #[must_use]
+    pub fn on_drain(mut self, tell: impl Fn(bool) + Send + 'static) -> Self {
+        self.on_drain = Some(Box::new(tell));
+        self
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), End> {

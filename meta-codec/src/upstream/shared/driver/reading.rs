@@ -74,12 +74,14 @@ impl<T: Transport> SharedDriver<T> {
                 state.write_control(|codec, out| codec.control(Control::Pong { ping }, out));
             }
             MessageKind::Event(Event::Drain) => {
+                self.tell_drain(true);
                 if let Status::Open = state.status {
                     state.status = Status::Draining;
                     state.room.drain(..).for_each(Waker::wake);
                 }
             }
             MessageKind::Event(Event::Resume) => {
+                self.tell_drain(false);
                 if let Status::Draining = state.status {
                     state.status = Status::Open;
                 }
@@ -127,6 +129,12 @@ impl<T: Transport> SharedDriver<T> {
         if self.held.is_some() {
             // Handed over when the lock is gone: the session has one of its own.
             self.last_used = now;
+        }
+    }
+
+    fn tell_drain(&self, drains: bool) {
+        if let Some(tell) = &self.on_drain {
+            tell(drains);
         }
     }
 

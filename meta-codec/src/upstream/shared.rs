@@ -166,6 +166,7 @@ impl Shared {
         if self.inner.has_room(&state) || !matches!(state.status, Status::Open) {
             return Poll::Ready(());
         }
+        self.inner.is_busy.store(true, Ordering::Relaxed);
         if !state.room.iter().any(|waker| waker.will_wake(cx.waker())) {
             state.room.push_back(cx.waker().clone());
         }

@@ -3,13 +3,13 @@
 use meta_codec::CloseReason;
 use meta_codec_test::toy::{Frame, Toy};
 use meta_core::{Event, MessageKind, ReplyKind};
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, sleep};
 
 use crate::{
     codecs::Mute,
     peer::settle,
     service::{Echo, script},
-    setup::Front,
+    setup::{Back, Front},
 };
 
 const GOODBYE: MessageKind = MessageKind::Event(Event::Drain);
@@ -120,4 +120,100 @@ async fn a_protocol_without_a_goodbye_drains_in_silence() {
     call.echo();
     assert_eq!(client.recv().await.id, 1);
     client.expect_end().await;
+}
+
+/// The server waits for the client: to close now would leave it without an answer.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_asked_is_given_the_time_to_answer() {
+    let front = Front::with(Toy::by_id(), |config, _| {
+        config.idle_timeout = Some(Duration::from_secs(10));
+    });
+    let back = Back::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    let mut link = back.pinned(&client.session);
+    for id in [7, 8] {
+        link.server.send(&Frame::request(id, "who?")).await;
+    }
+    let asked = [client.recv().await, client.recv().await];
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    sleep(Duration::from_secs(100)).await;
+    // The last asked is answered first.
+    for (question, id) in asked.iter().zip([7, 8]).rev() {
+        client.expect_silence().await;
+        client.send(&Frame::response(question.id, "me")).await;
+        assert_eq!(link.server.recv().await, Frame::response(id, "me"));
+    }
+    client.expect_end().await;
+    assert_eq!(front.stats.idle_timeout.value(), 0);
+    client.half_close().await;
+    assert!(matches!(client.closed().await, CloseReason::Drained));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_was_asked_is_not_idle_until_it_has_answered() {
+    let idle = Duration::from_secs(10);
+    let front = Front::with(Toy::by_id(), |config, _| config.idle_timeout = Some(idle));
+    let back = Back::new(Toy::by_id());
+    let mut client = front.connect(Echo::default());
+    let mut link = back.pinned(&client.session);
+    link.server.send(&Frame::request(7, "who?")).await;
+    let asked = client.recv().await;
+    sleep(10 * idle).await;
+    client.send(&Frame::response(asked.id, "me")).await;
+    assert_eq!(link.server.recv().await, Frame::response(7, "me"));
+    let start = Instant::now();
+    client.expect_end().await;
+    assert!(start.elapsed() >= idle, "it counts from the answer");
+    assert_eq!(front.stats.idle_timeout.value(), 1);
+}
+
+/// Nobody waits for the answer any more.
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_asker_is_gone_is_not_waited_for() {
+    for drains in [true, false] {
+        let front = Front::with(Toy::by_id(), |config, _| {
+            config.idle_timeout = Some(Duration::from_secs(10));
+        });
+        let back = Back::new(Toy::by_id());
+        let mut client = front.connect(Echo::default());
+        let mut link = back.pinned(&client.session);
+        link.server.send(&Frame::request(7, "who?")).await;
+        client.recv().await;
+        drop(link.server);
+        settle().await;
+        if drains {
+            front.drain.begin();
+            assert_eq!(client.recv().await.kind, GOODBYE);
+        }
+        client.expect_end().await;
+    }
+}
+
+/// A client that does not answer in the time that it has to read will not.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_answer_is_not_waited_for_without_end() {
+    let (idle, patience) = (Duration::from_secs(10), Duration::from_secs(100));
+    for drains in [true, false] {
+        let front = Front::with(Toy::by_id(), |config, _| {
+            config.idle_timeout = Some(idle);
+            config.write_timeout = patience;
+        });
+        let back = Back::new(Toy::by_id());
+        let mut client = front.connect(Echo::default());
+        let mut link = back.pinned(&client.session);
+        link.server.send(&Frame::request(7, "who?")).await;
+        client.recv().await;
+        let asked = Instant::now();
+        if drains {
+            front.drain.begin();
+            assert_eq!(client.recv().await.kind, GOODBYE);
+        }
+        client.expect_end().await;
+        let passed = asked.elapsed();
+        assert!(
+            passed >= patience && passed <= patience + 2 * idle,
+            "{passed:?}"
+        );
+    }
 }

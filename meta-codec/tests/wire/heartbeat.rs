@@ -184,3 +184,49 @@ async fn an_open_stream_is_use() {
     link.server.expect_end().await;
     assert!(about(start.elapsed(), IDLE), "{:?}", start.elapsed());
 }
+
+/// The heartbeats of a configuration that says nothing about them.
+fn beating_by_default(toy: Toy) -> Back {
+    let heartbeat = meta_codec::UpstreamConfig::default().heartbeat;
+    Back::with(toy, |config| config.heartbeat = heartbeat)
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_a_silent_server_is_given_up_after_four_minutes() {
+    let back = beating_by_default(Toy::by_id());
+    let mut link = back.shared();
+    let start = Instant::now();
+    for minute in 1..=3 {
+        assert_eq!(link.server.recv().await.kind, MessageKind::Ping);
+        assert!(about(start.elapsed(), minute * Duration::from_secs(60)));
+    }
+    link.server.expect_end().await;
+    let passed = start.elapsed();
+    assert!(about(passed, Duration::from_secs(240)), "{passed:?}");
+    assert_eq!(back.stats.upstream_cx_ping_timeout.value(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_a_server_that_answers_is_kept() {
+    let back = beating_by_default(Toy::by_id());
+    let mut link = back.shared();
+    for _ in 0..30 {
+        let ping = link.server.recv().await;
+        // Two are missed, the third is not.
+        link.server.recv().await;
+        link.server.recv().await;
+        let pong = Frame::new(MessageKind::Pong, ping.id, "");
+        link.server.send(&pong).await;
+    }
+    assert!(link.shared.is_open());
+    assert_eq!(back.stats.upstream_cx_ping_timeout.value(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_default_a_protocol_without_heartbeats_has_no_silence_to_fear() {
+    let back = beating_by_default(Toy::in_order());
+    let mut link = back.shared();
+    sleep(Duration::from_secs(3_600)).await;
+    link.server.expect_silence().await;
+    assert!(link.shared.is_open());
+}

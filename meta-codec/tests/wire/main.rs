@@ -14,6 +14,7 @@ mod deadlines;
 mod disguised;
 mod downstream;
 mod drain;
+mod draining;
 mod drops;
 mod exclusive;
 mod fidelity;
@@ -21,6 +22,7 @@ mod hangup;
 mod heartbeat;
 mod last_words;
 mod order;
+mod oversized;
 mod peer;
 mod pushes;
 mod readiness;
@@ -30,6 +32,11 @@ mod service;
 mod setup;
 mod shared;
 mod shared_end;
+mod slow_server;
 mod streams;
 mod timers;
 mod types;
+mod unread;
+
+#[global_allocator]
+static ALLOCATOR: meta_codec_test::alloc::Counting = meta_codec_test::alloc::Counting;

@@ -160,6 +160,14 @@ impl Back {
     }
 
     pub(crate) fn with(codec: impl CodecFactory, change: impl FnOnce(&mut UpstreamConfig)) -> Self {
+        Self::limited(codec, Limits::default(), change)
+    }
+
+    pub(crate) fn limited(
+        codec: impl CodecFactory,
+        limits: Limits,
+        change: impl FnOnce(&mut UpstreamConfig),
+    ) -> Self {
         let mut config = UpstreamConfig::default();
         // Tests that want them say so: heartbeats are in the way of all others.
         config.heartbeat = None;
@@ -168,7 +176,7 @@ impl Back {
         let wheel = Wheel::spawn();
         let upstream = Upstream::new(
             Arc::new(codec),
-            Limits::default(),
+            limits,
             config,
             stats.clone(),
             wheel.clone(),

@@ -96,7 +96,14 @@ impl SharedSlot {
     /// Gives a request a place in the line.
     pub(crate) fn try_wait(self: &Arc<Self>, request: &Request) -> Tried {
         let turn = Turn::queue(self.clone(), request);
-        match self.is_draining() {
+        let state = self.state();
+        let Link::Open(shared) = &state.link else {
+            return Tried::MustWait(turn);
+        };
+        self.is_busy.store(shared.is_busy(), Ordering::Relaxed);
+        let is_draining = shared.is_draining();
+        drop(state);
+        match is_draining {
             true => Tried::Draining(turn),
             false => Tried::MustWait(turn),
         }
@@ -118,11 +125,6 @@ impl SharedSlot {
     /// Whether requests can go over the connection now.
     pub(super) fn is_open(&self) -> bool {
         matches!(&self.state().link, Link::Open(shared) if shared.is_open())
-    }
-
-    /// Whether the connection is there, but wants no more requests.
-    fn is_draining(&self) -> bool {
-        matches!(&self.state().link, Link::Open(shared) if shared.is_draining())
     }
 
     /// Whether the connection was there and has ended.

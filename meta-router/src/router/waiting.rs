@@ -1,6 +1,6 @@
 //! Exchanges that have to wait for a connection first.
 
-use std::{future::poll_fn, ptr, sync::Arc};
+use std::{future::poll_fn, ptr, sync::Arc, task::ready};
 
 use meta_codec::{Shared, SharedCall, SharedSend};
 use meta_core::{LocalReply, MessageKind, ReplyKind, Request, Response};
@@ -31,8 +31,12 @@ pub(super) async fn shared(
                 continue;
             }
         };
-        poll_fn(|cx| turn.poll_first(cx)).await;
-        poll_fn(|cx| shared.poll_room(cx)).await;
+        // One that came earlier may still join the line while this waits for room.
+        poll_fn(|cx| {
+            ready!(turn.poll_first(cx));
+            shared.poll_room(cx)
+        })
+        .await;
         let sent = Sent::send(&pool, &shared, &request);
         let ended = match sent {
             Ok(sent) => {

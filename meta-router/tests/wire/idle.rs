@@ -210,3 +210,51 @@ async fn a_call_in_flight_outlives_the_router() {
         assert!(wheel.is_empty());
     }
 }
+
+/// The cluster's time holds for shared connections too, unless they have their own.
+#[tokio::test(start_paused = true)]
+async fn shared_connections_that_are_not_used_are_closed() {
+    for own in [None, Some(Duration::from_secs(20))] {
+        let network = Network::new();
+        let mut server = network.server();
+        let mut config = backend([&server.address]);
+        config.idle_timeout = Duration::from_secs(10);
+        config.upstream.idle_timeout = own;
+        let proxy = Proxy::new(Toy::by_id(), network, config);
+        let mut peer = rest(&proxy, &mut server, 1).await.remove(0);
+        for _ in 0..4 {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            let call = proxy.caller().start("used");
+            peer.expect_call("used").await;
+            assert_eq!(ended(call).await, ok("used"));
+        }
+        let start = tokio::time::Instant::now();
+        peer.expect_end().await;
+        assert_eq!(
+            start.elapsed().as_secs(),
+            own.map_or(10, |own| own.as_secs())
+        );
+        assert_eq!(proxy.stats.upstream_cx_idle_timeout.value(), 1);
+        settle().await;
+        assert_eq!(proxy.open(), 0);
+        // It is made again for whoever comes next.
+        let call = proxy.caller().start("next");
+        server.accept().await.expect_call("next").await;
+        assert_eq!(ended(call).await, ok("next"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shared_connections_with_requests_in_flight_are_not_closed() {
+    let network = Network::new();
+    let mut server = network.server();
+    let mut config = backend([&server.address]);
+    config.idle_timeout = Duration::from_secs(1);
+    let proxy = Proxy::new(Toy::by_id(), network, config);
+    let call = proxy.caller().start("");
+    let mut peer = server.accept().await;
+    let request = peer.recv().await;
+    tokio::time::sleep(Duration::from_secs(14)).await;
+    peer.answer(&request, "late").await;
+    assert_eq!(ended(call).await, ok("late"));
+}

@@ -4,19 +4,24 @@
 //! as soon as nothing else can happen. What depends on a socket's semantics runs
 //! over loopback TCP, in real time, and waits for events alone.
 
+mod avoid;
 mod bounds;
+mod busy;
 mod cancel;
 mod client;
 mod come_and_go;
+mod draining;
 mod exclusive;
 mod filters;
 mod idle;
 mod mutation;
 mod network;
 mod one_way;
+mod order;
 mod peer;
 mod replies;
 mod restart;
+mod rolling;
 mod server;
 mod session;
 mod setup;
@@ -26,6 +31,7 @@ mod soak;
 mod streams;
 mod threads;
 mod timeouts;
+mod unbound;
 mod waiting;
 mod workers;
 

@@ -58,16 +58,20 @@ impl Network {
 
     /// A server that can be connected to.
     pub(crate) fn server(&self) -> Server {
+        let port = u16::try_from(self.sites().by_address.len() + 1).expect("few servers");
+        self.server_at(&SocketAddr::from(([10, 0, 0, 1], port)).into())
+    }
+
+    /// A server there, in the place of the one that was.
+    pub(crate) fn server_at(&self, address: &Address) -> Server {
         let mut sites = self.sites();
-        let port = u16::try_from(sites.by_address.len() + 1).expect("few servers");
-        let address = Address::from(SocketAddr::from(([10, 0, 0, 1], port)));
         let (sender, receiver) = mpsc::unbounded();
         let site = Site {
             incoming: sender,
             faults: VecDeque::new(),
         };
         sites.by_address.insert(address.clone(), site);
-        Server::new(address, receiver, None)
+        Server::new(address.clone(), receiver, None)
     }
 
     /// What becomes of the next attempt to connect to `server` that has no fault yet.

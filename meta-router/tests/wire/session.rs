@@ -234,34 +234,6 @@ async fn a_client_that_goes_leaves_nothing() {
     }
 }
 
-/// The server closes what belongs to one client: that one is told of its call,
-/// and is bound no longer until it binds itself again.
-#[tokio::test(start_paused = true)]
-async fn a_bound_client_whose_connection_closed() {
-    let network = Network::new();
-    let mut server = network.server();
-    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
-    let (mut bound, mut free) = (proxy.client(), proxy.client());
-    free.send(&Frame::request(2, "call")).await;
-    let mut shared = server.accept().await;
-    let request = shared.recv().await;
-    shared.answer(&request, "answer").await;
-    free.recv().await;
-
-    let mut own = bind(&mut bound, &mut server).await;
-    bound.send(&Frame::request(3, "lost")).await;
-    own.recv().await;
-    drop(own);
-    let reply = bound.recv().await;
-    assert_eq!((reply.id, reply.get("reason")), (3, Some("upstream_reset")));
-    call_over(&mut bound, &mut shared).await;
-    let mut own = bind(&mut bound, &mut server).await;
-    call_over(&mut free, &mut shared).await;
-    call_over(&mut bound, &mut own).await;
-    bound.leave().await;
-    own.expect_end().await;
-}
-
 /// A server that drains still calls its clients back over the connections they
 /// are bound to; their new requests go elsewhere.
 #[tokio::test(start_paused = true)]
@@ -315,37 +287,4 @@ async fn a_bound_client_keeps_its_connection_while_idle() {
     call_over(&mut client, &mut own).await;
     client.leave().await;
     own.expect_end().await;
-}
-
-/// A client is bound to a server that is there.
-#[tokio::test(start_paused = true)]
-async fn a_client_is_not_bound_to_a_dead_endpoint() {
-    let network = Network::new();
-    let (dead, mut good) = (network.server(), network.server());
-    let config = backend([&dead.address, &good.address]);
-    drop(dead);
-    let proxy = Proxy::new(Toy::by_id(), network, config);
-    let mut client = proxy.client();
-    let mut own = bind(&mut client, &mut good).await;
-    assert_eq!(proxy.stats.upstream_cx_connect_fail.value(), 1);
-    call_over(&mut client, &mut own).await;
-    client.leave().await;
-    own.expect_end().await;
-    proxy.assert_at_rest();
-}
-
-/// There is no server to be had: the client is told, and not bound.
-#[tokio::test(start_paused = true)]
-async fn a_client_is_not_bound_to_nothing() {
-    let network = Network::new();
-    let dead = network.server();
-    let config = backend([&dead.address]);
-    drop(dead);
-    let proxy = Proxy::new(Toy::by_id(), network, config);
-    let mut client = proxy.client();
-    for _ in 0..2 {
-        let reply = client.ask(&binding(1)).await;
-        assert_eq!(reply.get("reason"), Some("upstream_connect_failure"));
-    }
-    assert_eq!(proxy.open(), 0);
 }

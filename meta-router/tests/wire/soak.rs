@@ -160,9 +160,9 @@ async fn soak(toy: Toy, in_order: bool) {
     for server in &servers {
         for _ in 0..20_000 {
             let fault = match dice.roll(50) {
-                0 => Fault::Refuse,
-                1 => Fault::Hang,
-                2..8 => Fault::TakeOnly(usize::try_from(dice.roll(3_000)).expect("small")),
+                0..4 => Fault::Refuse,
+                4 => Fault::Hang,
+                5..11 => Fault::TakeOnly(usize::try_from(dice.roll(3_000)).expect("small")),
                 _ => Fault::TakeOnly(usize::MAX),
             };
             network.fault(server, fault);

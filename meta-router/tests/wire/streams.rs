@@ -1,7 +1,10 @@
 //! Streams through the proxy.
 
 use meta_codec_test::toy::{Frame, Toy};
-use meta_core::MessageKind::{StreamClose, StreamData, StreamInit};
+use meta_core::{
+    Event,
+    MessageKind::{self, StreamClose, StreamData, StreamInit},
+};
 
 use crate::{
     client::{Client, text},
@@ -10,6 +13,8 @@ use crate::{
     server::Server,
     setup::{Proxy, backend},
 };
+
+const DRAIN: MessageKind = MessageKind::Event(Event::Drain);
 
 /// Opens the stream, and returns the upstream connection that it goes over.
 async fn open(client: &mut Client, server: &mut Server, stream: u64) -> Peer {
@@ -141,4 +146,94 @@ async fn a_stream_that_leads_nowhere() {
     assert_eq!(end.get("status"), Some("error"));
     client.leave().await;
     proxy.assert_at_rest();
+}
+
+/// What a client still sends into a stream that is over makes no connection.
+#[tokio::test(start_paused = true)]
+async fn frames_of_a_stream_whose_server_is_gone_are_refused() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let mut client = proxy.client();
+    let upstream = open(&mut client, &mut server, 9).await;
+    drop(upstream);
+    assert_eq!(client.recv().await.kind, StreamClose);
+    // That one is over, that one never was.
+    for stream in [9, 10] {
+        for kind in [StreamData, StreamClose] {
+            let end = client.ask(&Frame::new(kind, stream, "more")).await;
+            assert_eq!((end.kind, end.id), (StreamClose, stream));
+            assert_eq!(end.get("status"), Some("error"));
+        }
+    }
+    server.expect_no_other();
+    assert_eq!(proxy.stats.upstream_cx_total.value(), 1);
+    // A new one is as good as ever, and so are calls.
+    let mut upstream = open(&mut client, &mut server, 9).await;
+    client.send(&Frame::new(StreamData, 9, "more")).await;
+    assert_eq!(text(&upstream.recv().await), "more");
+    client.send(&Frame::request(1, "call")).await;
+    upstream.expect_call("call").await;
+    assert_eq!(text(&client.recv().await), "call");
+    client.leave().await;
+    upstream.expect_end().await;
+    settle().await;
+    assert_eq!(proxy.open(), 0);
+    proxy.assert_at_rest();
+}
+
+/// The server drains: its streams stay where they are, new ones go to another
+/// connection, and the client has both.
+#[tokio::test(start_paused = true)]
+async fn streams_of_a_server_that_drains_and_of_the_next() {
+    for servers in [1, 2] {
+        let network = Network::new();
+        let mut all: Vec<_> = (0..servers).map(|_| network.server()).collect();
+        let config = match &all[..] {
+            [one] => backend([&one.address]),
+            [one, other, ..] => backend([&one.address, &other.address]),
+            [] => unreachable!("one at least"),
+        };
+        let proxy = Proxy::new(Toy::by_id(), network, config);
+        let mut client = proxy.client();
+        let mut old = open(&mut client, &mut all[0], 1).await;
+        client.send(&Frame::new(StreamInit, 3, "open")).await;
+        old.recv().await;
+        old.send(&Frame::new(DRAIN, 0, "")).await;
+        settle().await;
+        let next = all.last_mut().expect("one at least");
+        let mut new = open(&mut client, next, 2).await;
+        for n in 0..3 {
+            for (stream, upstream) in [(1, &mut old), (2, &mut new)] {
+                let up = Frame::new(StreamData, stream, format!("up {n}"));
+                client.send(&up).await;
+                assert_eq!(upstream.recv().await, up);
+                let down = Frame::new(StreamData, stream, format!("down {n}"));
+                upstream.send(&down).await;
+                assert_eq!(client.recv().await, down);
+            }
+        }
+        assert_eq!(proxy.open(), 2);
+        // Calls go to the new one.
+        client.send(&Frame::request(7, "call")).await;
+        new.expect_call("call").await;
+        assert_eq!(text(&client.recv().await), "call");
+        client.send(&Frame::new(StreamClose, 1, "end")).await;
+        assert_eq!(old.recv().await.kind, StreamClose);
+        old.expect_silence().await;
+        old.send(&Frame::new(StreamClose, 3, "end")).await;
+        assert_eq!(client.recv().await.id, 3);
+        old.expect_end().await;
+        settle().await;
+        assert_eq!(proxy.open(), 1);
+        // Nothing is told of the one that ended as it should.
+        client.expect_silence().await;
+        drop(new);
+        let end = client.recv().await;
+        assert_eq!((end.kind, end.id), (StreamClose, 2));
+        settle().await;
+        assert_eq!(proxy.open(), 0);
+        client.leave().await;
+        proxy.assert_at_rest();
+    }
 }

@@ -1,6 +1,6 @@
 //! Attributes: the string pairs a decoder read off a message.
 
-use std::{fmt, ops::Range};
+use std::{fmt, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -54,7 +54,7 @@ impl Text {
             return self;
         };
         let bytes = span_of(head, start, len);
-        if std::str::from_utf8(bytes).is_ok() {
+        if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
             return self;
         }
         let lossy = String::from_utf8_lossy(bytes).into_owned();
@@ -97,9 +97,24 @@ impl From<String> for Text {
 /// assert_eq!(attributes.get("Method"), Some("sayHello"));
 /// ```
 #[derive(Clone, Default)]
-pub struct Attributes {
+pub struct Attributes(Hold);
+
+#[derive(Clone)]
+enum Hold {
+    Own(Pairs),
+    Shared(Arc<Pairs>),
+}
+
+#[derive(Clone, Default)]
+struct Pairs {
     head: Bytes,
     entries: SmallVec<[(Text, Text); 2]>,
+}
+
+impl Default for Hold {
+    fn default() -> Self {
+        Self::Own(Pairs::default())
+    }
 }
 
 impl Attributes {
@@ -114,56 +129,105 @@ impl Attributes {
     /// request's own bytes: give a copy of the header area where the message is
     /// large, so that an access log does not pin a megabyte.
     pub fn with_head(head: Bytes) -> Self {
-        Self {
+        Self(Hold::Own(Pairs {
             head,
             entries: SmallVec::new(),
-        }
+        }))
+    }
+
+    /// Sets what [`Text::span`]s point into, also those inserted before by
+    /// [`Attributes::insert_utf8`].
+    pub fn set_head(&mut self, head: Bytes) {
+        self.own().head = head;
+    }
+
+    /// The same attributes in a form whose clones share them and cost next to
+    /// nothing, for codecs that know a header area again. Inserting into a clone
+    /// makes it one of its own.
+    #[must_use]
+    pub fn into_shared(self) -> Self {
+        Self(match self.0 {
+            Hold::Own(pairs) => Hold::Shared(Arc::new(pairs)),
+            shared => shared,
+        })
     }
 
     /// Adds a pair behind those already there. Bytes that are not UTF-8 are
     /// replaced by U+FFFD.
     pub fn insert(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
-        let key = key.into().checked(&self.head);
-        let value = value.into().checked(&self.head);
-        self.entries.push((key, value));
+        let pairs = self.own();
+        let key = key.into().checked(&pairs.head);
+        let value = value.into().checked(&pairs.head);
+        pairs.entries.push((key, value));
+    }
+
+    /// Makes room for so many pairs more, so that inserting them allocates once at
+    /// most.
+    pub fn reserve(&mut self, additional: usize) {
+        self.own().entries.reserve_exact(additional);
+    }
+
+    /// Adds a pair as [`Attributes::insert`] does, for codecs that have checked
+    /// already what the spans point at: those that are not UTF-8 read as the empty
+    /// string.
+    pub fn insert_utf8(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
+        self.own().entries.push((key.into(), value.into()));
     }
 
     /// The value under `key`: exact case first, then ignoring ASCII case; the
     /// last of duplicates.
     pub fn get(&self, key: &str) -> Option<&str> {
         let key = key.as_bytes();
-        let mut entries = self.entries.iter().rev();
-        let exact = entries.find(|(name, _)| name.bytes(&self.head) == key);
+        let Pairs { head, entries } = self.pairs();
+        let mut backwards = entries.iter().rev();
+        let exact = backwards.find(|(name, _)| name.bytes(head) == key);
         let found = exact.or_else(|| {
-            let mut entries = self.entries.iter().rev();
-            entries.find(|(name, _)| name.bytes(&self.head).eq_ignore_ascii_case(key))
+            let mut backwards = entries.iter().rev();
+            backwards.find(|(name, _)| name.bytes(head).eq_ignore_ascii_case(key))
         });
-        found.map(|(_, value)| value.resolve(&self.head))
+        found.map(|(_, value)| value.resolve(head))
     }
 
     /// All pairs in the order in which they were read.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
-        self.entries
-            .iter()
-            .map(|(key, value)| (key.resolve(&self.head), value.resolve(&self.head)))
+        let Pairs { head, entries } = self.pairs();
+        let pairs = entries.iter();
+        pairs.map(|(key, value)| (key.resolve(head), value.resolve(head)))
     }
 
     /// The number of pairs.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.pairs().entries.len()
     }
 
     /// Whether there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     pub(crate) fn text<'a>(&'a self, text: &'a Text) -> &'a str {
-        text.resolve(&self.head)
+        text.resolve(&self.pairs().head)
     }
 
     pub(crate) fn check(&self, text: Text) -> Text {
-        text.checked(&self.head)
+        text.checked(&self.pairs().head)
+    }
+
+    fn pairs(&self) -> &Pairs {
+        match &self.0 {
+            Hold::Own(pairs) => pairs,
+            Hold::Shared(pairs) => pairs,
+        }
+    }
+
+    fn own(&mut self) -> &mut Pairs {
+        if let Hold::Shared(pairs) = &self.0 {
+            self.0 = Hold::Own(Pairs::clone(pairs));
+        }
+        match &mut self.0 {
+            Hold::Own(pairs) => pairs,
+            Hold::Shared(pairs) => Arc::make_mut(pairs),
+        }
     }
 }
 
@@ -199,6 +263,23 @@ mod tests {
         assert_eq!(attributes.get("a"), Some("bc"));
         assert_eq!(attributes.get("b"), Some(""));
         assert_eq!(attributes.get("c"), Some(""));
+    }
+
+    #[test]
+    fn a_shared_clone_becomes_its_own_when_changed() {
+        let mut attributes = Attributes::with_head(Bytes::from_static(b"value"));
+        attributes.insert_utf8("key", Text::span(0..5));
+        let shared = attributes.into_shared();
+        let mut changed = shared.clone();
+        changed.insert("other", Text::span(1..3));
+        assert_eq!(
+            (changed.get("key"), changed.get("other")),
+            (Some("value"), Some("al"))
+        );
+        assert_eq!(
+            (shared.get("key"), shared.get("other")),
+            (Some("value"), None)
+        );
     }
 
     #[test]

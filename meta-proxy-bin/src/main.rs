@@ -10,6 +10,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     let options = Options::default().on_rest(give_memory_back);
     cli::main_with(options, |registry| {
+        registry.codec(codec_dubbo::Dubbo)?;
         registry.codec(codec_thrift::Thrift)?;
         Ok(())
     })

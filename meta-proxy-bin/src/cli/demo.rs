@@ -6,30 +6,34 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use meta_core::{Address, Destination, MetadataMatcher, Route, Rule};
-use meta_router::{ClusterConfig, RouteEntry, RouteTable};
+use meta_core::{Address, Destination, Route};
+use meta_router::{ClusterConfig, RouteTable};
 
 use super::{Failure, address::AdminAddress, control_runtime, log, signals::Signals};
 use crate::{
     builder::{Proxy, Workers},
     config::{ListenerConfig, Snapshot},
-    handle::Running,
+    handle::{Handle, Running},
     registry::Registry,
 };
 
 mod client;
+mod dubbo;
+mod protocol;
 mod server;
 mod summary;
+mod thrift;
 
-use self::{client::Client, server::Server, summary::Summary};
+use self::{
+    client::Client,
+    dubbo::Dubbo,
+    protocol::{Protocol, Side, cluster},
+    server::Server,
+    summary::Summary,
+    thrift::Thrift,
+};
 
-/// The name of the listener and its statistics.
-const NAME: &str = "demo";
 const DRAIN_TIME: Duration = Duration::from_secs(5);
-
-/// What the client calls: the method, and how often it greets each of the names.
-const CALLS: [(&str, usize); 3] = [("sayHello", 10), ("sayHelloBeta", 1), ("sayGoodbye", 1)];
-const NAMES: [&str; 3] = ["Ada", "Grace", "Linus"];
 
 #[derive(clap::Args)]
 pub(super) struct DemoArguments {
@@ -48,13 +52,19 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
     arguments.log.init();
     control_runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let v1 = Server::start("v1").await?;
-        let v2 = Server::start("v2").await?;
-        let running = start_proxy([&v1, &v2], arguments.admin).await?;
-        show(&running, [&v1, &v2])?;
+        let dubbo = Side::start(Dubbo).await?;
+        let thrift = Side::start(Thrift).await?;
+        let running = start_proxy(&dubbo, &thrift, arguments.admin).await?;
+        let handle = running.handle();
         tokio::select! {
-            called = call_all(&running) => called?,
+            called = async {
+                call_all(handle, &dubbo).await?;
+                call_all(handle, &thrift).await
+            } => called?,
             () = signals.next() => return Ok(()),
+        }
+        if let Some(address) = handle.admin_addr() {
+            say(format_args!("admin on http://{address}"))?;
         }
         match arguments.keep {
             true => {
@@ -71,19 +81,22 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
 }
 
 /// A proxy as any program may embed one.
-async fn start_proxy(servers: [&Server; 2], admin: AdminAddress) -> Result<Running, Failure> {
+async fn start_proxy(
+    dubbo: &Side<Dubbo>,
+    thrift: &Side<Thrift>,
+    admin: AdminAddress,
+) -> Result<Running, Failure> {
     let mut registry = Registry::new();
+    registry.codec(codec_dubbo::Dubbo)?;
     registry.codec(codec_thrift::Thrift)?;
-    let cluster = |server: &Server| {
-        let endpoint = Address::Ip(server.address());
-        ClusterConfig::new(server.version(), vec![endpoint])
-    };
+    let clusters = clusters(dubbo).into_iter().chain(clusters(thrift));
     let mut builder = Proxy::builder(registry)
         .snapshot(Snapshot {
-            listeners: vec![ListenerConfig::new(NAME, "thrift", canary()?)],
-            clusters: servers.map(cluster).into(),
+            listeners: vec![listener(Dubbo)?, listener(Thrift)?],
+            clusters: clusters.collect(),
         })
-        .listener(NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
+        .listener(Dubbo::NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
+        .listener(Thrift::NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
         .workers(Workers::own(1));
     if let AdminAddress::At(address) = admin {
         builder = builder.admin(address);
@@ -91,57 +104,55 @@ async fn start_proxy(servers: [&Server; 2], admin: AdminAddress) -> Result<Runni
     Ok(builder.start().await?)
 }
 
-/// The beta method goes to v2, a tenth of the calls of its elder sister too, and
-/// all else to v1.
-fn canary() -> Result<RouteTable, Failure> {
-    let method = |name: &str| vec![MetadataMatcher::new("method", Rule::Exact(name.into()))];
-    let share = |cluster: &str, weight| Destination {
-        cluster: cluster.into(),
+fn listener<P: Protocol>(protocol: P) -> Result<ListenerConfig, Failure> {
+    let table = RouteTable::new(P::NAME, protocol.routes());
+    let table = table.map_err(|errors| anyhow!("{errors:?}"))?;
+    Ok(ListenerConfig::new(P::NAME, P::NAME, table))
+}
+
+fn clusters<P: Protocol>(side: &Side<P>) -> Vec<ClusterConfig> {
+    let cluster = |server: &Server| {
+        let endpoint = Address::Ip(server.address());
+        ClusterConfig::new(cluster::<P>(server.version()), vec![endpoint])
+    };
+    side.servers.iter().map(cluster).collect()
+}
+
+/// A route that gives a tenth of the calls to v2, and the rest to v1.
+fn split<P: Protocol>() -> Route {
+    let share = |version, weight| Destination {
+        cluster: cluster::<P>(version).into(),
         weight,
     };
-    let mut split = Route::to_cluster("canary", "v1");
+    let mut split = Route::to_cluster("split", cluster::<P>("v1"));
     split.destinations = vec![share("v1", 90), share("v2", 10)];
-    let entries = vec![
-        RouteEntry::new(method("sayHelloBeta"), Route::to_cluster("beta", "v2")),
-        RouteEntry::new(method("sayHello"), split),
-        RouteEntry::new(Vec::new(), Route::to_cluster("stable", "v1")),
-    ];
-    RouteTable::new(NAME, entries).map_err(|errors| anyhow!("{errors:?}").into())
+    split
 }
 
-fn show(running: &Running, servers: [&Server; 2]) -> io::Result<()> {
-    for server in servers {
+/// Shows one protocol: servers, routes, calls and what came of them.
+async fn call_all<P: Protocol>(handle: &Handle, side: &Side<P>) -> Result<(), Failure> {
+    let proxy = handle.addr(P::NAME).context("the proxy has an address")?;
+    for server in &side.servers {
         let (version, address) = (server.version(), server.address());
-        say(format_args!("server {version} on {address}"))?;
+        say(format_args!("{} server {version} on {address}", P::NAME))?;
     }
-    for (_, address) in running.handle().listeners() {
-        say(format_args!("proxy on {address}"))?;
-    }
+    say(format_args!("{} proxy on {proxy}", P::NAME))?;
     say("routes, the first that matches:")?;
-    say("  method sayHelloBeta -> v2")?;
-    say("  method sayHello     -> v1 90 %, v2 10 %")?;
-    say("  any method          -> v1\n")
-}
-
-async fn call_all(running: &Running) -> Result<(), Failure> {
-    let proxy = running
-        .handle()
-        .addr(NAME)
-        .context("the proxy has an address")?;
-    let mut client = Client::connect(&proxy).await?;
+    for route in P::ROUTES {
+        say(format_args!("  {route}"))?;
+    }
+    say("")?;
+    let mut client = Client::connect(side.protocol, &proxy).await?;
     let mut summary = Summary::default();
-    for (method, rounds) in CALLS {
-        for name in NAMES.iter().cycle().take(rounds * NAMES.len()) {
-            let answer = client.call(method, name).await?;
-            say(format_args!("{method}({name:?}) -> {}", answer.text))?;
-            summary.add(&answer);
-        }
+    for call in side.protocol.calls() {
+        let answer = client.call(&call).await?;
+        let (method, name) = (call.method, call.name);
+        let tag = call.tag.map(|tag| format!(", tag {tag}"));
+        let tag = tag.unwrap_or_default();
+        say(format_args!("{method}({name:?}{tag}) -> {}", answer.text))?;
+        summary.add(&answer);
     }
-    say(format_args!("\n{summary}"))?;
-    if let Some(address) = running.handle().admin_addr() {
-        say(format_args!("admin on http://{address}"))?;
-    }
-    Ok(())
+    Ok(say(format_args!("\n{}: {summary}\n", P::NAME))?)
 }
 
 /// A line on standard output.

@@ -17,39 +17,41 @@ fn lines_and_admin(program: &Program) -> (Vec<String>, SocketAddr) {
     }
 }
 
-#[test]
-fn it_shows_a_canary_and_ends() {
-    let program = Program::start(&["demo"]);
-    let (lines, _) = lines_and_admin(&program);
-    let answers: Vec<_> = lines
-        .iter()
-        .filter(|line| line.starts_with("say"))
-        .collect();
+/// Checks the answers to the 36 calls of one protocol.
+fn check(protocol: &str, answers: &[&String], lines: &[String]) {
     assert_eq!(answers.len(), 36);
-    for answer in &answers {
+    for answer in answers {
         let version = answer.rsplit(' ').next().expect("a version");
+        let canary = answer.starts_with("sayHelloBeta(") || answer.contains("tag canary");
         let allowed = match answer.split('(').next() {
-            Some("sayHello") => &["v1", "v2"][..],
-            Some("sayHelloBeta") => &["v2"],
+            _ if canary => &["v2"][..],
+            Some("sayHello") => &["v1", "v2"],
             _ => &["v1"],
         };
         assert!(allowed.contains(&version), "{answer}");
     }
-    let hello = answers
-        .iter()
-        .find(|line| line.starts_with("sayHello(\"Ada\")"));
-    let hello = hello.expect("Ada is greeted");
-    assert!(
-        hello.starts_with("sayHello(\"Ada\") -> hello Ada from v"),
-        "{hello}"
-    );
-    let v2 = answers.iter().filter(|line| line.ends_with("v2")).count();
-    let summary = format!("36 calls: v1 {} v2 {v2}", 36 - v2);
+    let canaries = answers.iter().filter(|line| line.ends_with("v2")).count();
+    assert!(canaries >= 3, "{answers:?}");
+    let hello = "sayHello(\"Ada\") -> hello Ada from v";
+    assert!(answers[0].starts_with(hello), "{}", answers[0]);
+    let v1 = 36 - canaries;
+    let summary = format!("{protocol}: 36 calls: v1 {v1} v2 {canaries}");
     assert!(lines.contains(&summary), "{summary} in {lines:?}");
-    assert!(
-        lines.iter().any(|line| line.starts_with("latency: p50 ")),
-        "{lines:?}"
-    );
+}
+
+#[test]
+fn it_shows_a_canary_of_each_protocol_and_ends() {
+    let program = Program::start(&["demo"]);
+    let (lines, _) = lines_and_admin(&program);
+    let answers = lines.iter().filter(|line| line.starts_with("say"));
+    let answers: Vec<_> = answers.collect();
+    let (dubbo, thrift) = answers.split_at(36);
+    check("dubbo", dubbo, &lines);
+    check("thrift", thrift, &lines);
+    let latencies = lines
+        .iter()
+        .filter(|line| line.starts_with("latency: p50 "));
+    assert_eq!(latencies.count(), 2, "{lines:?}");
     assert_eq!(program.end(), (Some(0), String::new()));
 }
 
@@ -59,10 +61,10 @@ fn it_stays_where_it_is_told_to() {
     let (_, admin) = lines_and_admin(&program);
     assert_eq!(get(admin, "/ready").body, "LIVE\n");
     let stats = get(admin, "/stats").body;
-    assert!(
-        stats.contains("\nmeta_protocol.demo.request: 36\n"),
-        "{stats}"
-    );
+    for protocol in ["dubbo", "thrift"] {
+        let requests = format!("meta_protocol.{protocol}.request: 36\n");
+        assert!(stats.contains(&requests), "{stats}");
+    }
     program.signal("INT");
     let (code, log) = program.end();
     assert_eq!(code, Some(0), "{log}");

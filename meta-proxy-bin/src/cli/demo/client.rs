@@ -1,18 +1,21 @@
-//! A Thrift client.
+//! A client.
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use codec_thrift::wire::{Form, MessageBuilder, MessageType, Parsed, Protocol, Transport};
+use anyhow::bail;
 use meta_core::Address;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use super::server::read_frame;
+use super::{
+    protocol::{Call, Protocol, connect},
+    server::read_message,
+};
 
 /// A connection on which one call is made after the other.
-pub(super) struct Client {
+pub(super) struct Client<P> {
+    protocol: P,
     stream: TcpStream,
-    seqid: i32,
+    number: u32,
 }
 
 /// What a server said, and how long that took.
@@ -21,37 +24,26 @@ pub(super) struct Answer {
     pub(super) latency: Duration,
 }
 
-impl Client {
-    pub(super) async fn connect(address: &Address) -> anyhow::Result<Self> {
+impl<P: Protocol> Client<P> {
+    pub(super) async fn connect(protocol: P, address: &Address) -> anyhow::Result<Self> {
         let Address::Ip(address) = address else {
             bail!("this client speaks TCP, which {address} is not");
         };
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Self { stream, seqid: 0 })
+        Ok(Self {
+            protocol,
+            stream: connect(*address).await?,
+            number: 0,
+        })
     }
 
-    pub(super) async fn call(&mut self, method: &str, name: &str) -> anyhow::Result<Answer> {
-        self.seqid += 1;
-        let form = Form::new(Transport::Framed, Protocol::Binary);
-        let call = MessageBuilder::call(form, method)
-            .seqid(self.seqid)
-            .string(1, name);
+    pub(super) async fn call(&mut self, call: &Call) -> anyhow::Result<Answer> {
+        self.number += 1;
+        let bytes = self.protocol.write_call(self.number, call);
         let began = Instant::now();
-        self.stream.write_all(&call.build()).await?;
-        let reply = read_frame(&mut self.stream).await?;
+        self.stream.write_all(&bytes).await?;
+        let answer = read_message(self.protocol, &mut self.stream).await?;
         let latency = began.elapsed();
-        let reply = Parsed::read(&reply).context("the reply is no Thrift message")?;
-        if let Some((kind, text)) = reply.exception() {
-            bail!("{method} failed: {text} (type {kind})");
-        }
-        if (reply.kind, reply.seqid) != (MessageType::Reply, self.seqid) {
-            bail!("the reply to {method} is the reply to something else");
-        }
-        let text = reply.string(0).context("the reply has no result")?;
-        Ok(Answer {
-            text: text.to_owned(),
-            latency,
-        })
+        let text = self.protocol.read_answer(self.number, &answer)?;
+        Ok(Answer { text, latency })
     }
 }

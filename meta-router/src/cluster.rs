@@ -3,10 +3,10 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
-use meta_codec::UpstreamConfig;
+use meta_codec::{UpstreamConfig, now};
 use meta_core::{Address, Sharing};
 
-use crate::limit::Limit;
+use crate::{avoid::Avoid, limit::Limit};
 
 /// A named group of endpoints that serve the same, and how to reach them.
 #[derive(Clone, Debug)]
@@ -90,6 +90,8 @@ pub(crate) struct Cluster {
     pub(crate) connections: Arc<Limit>,
     pub(crate) pending: Arc<Limit>,
     pub(crate) requests: Arc<Limit>,
+    /// For each endpoint.
+    pub(crate) avoid: Vec<Arc<Avoid>>,
 }
 
 impl Clusters {
@@ -122,7 +124,10 @@ impl Clusters {
                 wrong("max_requests must be greater than 0");
             }
             let limits = config.limits;
+            let endpoints = config.endpoints.iter();
+            let avoid = endpoints.map(|_| Arc::new(Avoid::new(now())));
             let cluster = Arc::new(Cluster {
+                avoid: avoid.collect(),
                 config,
                 connections: Limit::new(limits.max_connections),
                 pending: Limit::new(limits.max_pending),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod avoid;
 mod balancer;
 mod cluster;
 mod connect;

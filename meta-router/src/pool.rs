@@ -17,13 +17,13 @@ use meta_core::{
 };
 
 use crate::{
+    avoid::{Avoid, Standing},
     balancer::LoadBalancer,
     cluster::Cluster,
     connect::{Connect, Connected},
     limit::Permit,
 };
 
-mod avoid;
 mod bound;
 mod exclusive;
 mod group;
@@ -34,7 +34,6 @@ pub(crate) use exclusive::Lease;
 pub(crate) use line::Turn;
 pub(crate) use shared::{SharedSlot, Tried};
 
-use avoid::{Avoid, Standing};
 use bound::{Open, PoolShared};
 use exclusive::Idle;
 use group::Group;
@@ -56,7 +55,7 @@ pub(crate) struct ClusterPool {
 pub(crate) struct Endpoint {
     shared: Arc<PoolShared>,
     address: Address,
-    avoid: Avoid,
+    avoid: Arc<Avoid>,
     state: Mutex<EndpointState>,
 }
 
@@ -78,15 +77,16 @@ impl ClusterPool {
         let upstream = Arc::new(upstream);
         let shared = PoolShared::new(cluster.clone(), upstream.clone(), connector);
         let shared = Arc::new(shared);
-        let endpoint = |address: &Address| {
+        let endpoint = |(address, avoid): (&Address, &Arc<Avoid>)| {
             Arc::new(Endpoint {
                 shared: shared.clone(),
                 address: address.clone(),
-                avoid: Avoid::new(now()),
+                avoid: avoid.clone(),
                 state: Mutex::default(),
             })
         };
-        let endpoints: Vec<_> = cluster.config.endpoints.iter().map(endpoint).collect();
+        let endpoints = cluster.config.endpoints.iter().zip(&cluster.avoid);
+        let endpoints: Vec<_> = endpoints.map(endpoint).collect();
         shared.set_endpoints(&endpoints);
         let capabilities = upstream.capabilities();
         let sharing = match capabilities.correlation {

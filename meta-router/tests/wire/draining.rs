@@ -233,3 +233,25 @@ async fn who_waits_for_room_goes_to_the_other_server() {
     assert_eq!(ended(first).await, ok(LONG));
     one.expect_end().await;
 }
+
+/// A worker that has no connection to the server was not told itself.
+#[tokio::test(start_paused = true)]
+async fn what_one_worker_is_told_all_know() {
+    let mut pair = pair(Toy::by_id()).await;
+    say(&mut pair.one, DRAIN).await;
+    for worker in 2..6 {
+        let caller = pair.proxy.another(worker).caller();
+        for _ in 0..2 {
+            let call = caller.start("call");
+            let mut own = pair.servers[1].accept().await;
+            own.expect_call("call").await;
+            assert_eq!(ended(call).await, ok("call"));
+            let again = caller.start("again");
+            own.expect_call("again").await;
+            assert_eq!(ended(again).await, ok("again"));
+            drop(own);
+            settle().await;
+        }
+    }
+    pair.servers[0].expect_no_other();
+}

@@ -22,8 +22,10 @@ pub(crate) enum Standing {
     Fails,
 }
 
-/// Until when an endpoint gets no requests while a better one can take them.
-pub(super) struct Avoid {
+/// Until when an endpoint gets no requests while a better one can take them. What
+/// one worker hears of a server holds for all.
+#[derive(Debug)]
+pub(crate) struct Avoid {
     began: Instant,
     /// In milliseconds since then; 0 for not at all.
     drains_until: AtomicU64,
@@ -33,7 +35,7 @@ pub(super) struct Avoid {
 }
 
 impl Avoid {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self {
             began: now,
             drains_until: AtomicU64::new(0),
@@ -42,7 +44,7 @@ impl Avoid {
         }
     }
 
-    pub(super) fn standing(&self, now: Instant) -> Standing {
+    pub(crate) fn standing(&self, now: Instant) -> Standing {
         let fails_until = self.fails_until.load(Ordering::Relaxed);
         let drains_until = self.drains_until.load(Ordering::Relaxed);
         if fails_until == 0 && drains_until == 0 {
@@ -56,7 +58,7 @@ impl Avoid {
     }
 
     /// The server wants no new requests, or welcomes them again.
-    pub(super) fn drains(&self, drains: bool, now: Instant) {
+    pub(crate) fn drains(&self, drains: bool, now: Instant) {
         let until = match drains {
             true => self.after(now, AFTER_DRAIN),
             false => 0,
@@ -65,7 +67,7 @@ impl Avoid {
     }
 
     /// No connection could be made.
-    pub(super) fn failed(&self, now: Instant) {
+    pub(crate) fn failed(&self, now: Instant) {
         if self.standing(now) == Standing::Fails {
             return;
         }
@@ -76,7 +78,7 @@ impl Avoid {
     }
 
     /// A connection has been made.
-    pub(super) fn connected(&self) {
+    pub(crate) fn connected(&self) {
         self.failures.store(0, Ordering::Relaxed);
         self.fails_until.store(0, Ordering::Relaxed);
     }

@@ -23,6 +23,10 @@ doc:
 soak:
     cargo test --workspace --release -- --ignored
 
+# Every fuzz target for so many seconds
+fuzz seconds="20":
+    .ci/fuzz {{seconds}}
+
 # Real third-party clients and servers through the proxy; `just interop --full` for all
 interop *args:
     interop/run.sh {{args}}

@@ -85,6 +85,8 @@ statistics! {
         pub request_disguised_oneway: Counter,
         /// Messages longer than the limit.
         pub request_too_large: Counter,
+        /// Requests that could be read and contradict themselves; answered.
+        pub request_refused: Counter,
         /// Times that a connection stopped reading because of its limits.
         pub request_paused: Counter,
         /// Answers that clients sent to nothing we asked.

@@ -15,27 +15,49 @@ pub struct Text(Repr);
 #[derive(Clone, Debug)]
 enum Repr {
     Static(&'static str),
-    Span { start: u32, len: u32 },
+    Span(Span),
     Owned(Box<str>),
+}
+
+/// Some bytes of the head.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    len: u32,
+}
+
+impl Span {
+    /// The bytes; none where they lie outside of the head.
+    #[inline]
+    fn of(self, head: &[u8]) -> &[u8] {
+        let start = self.start as usize;
+        start
+            .checked_add(self.len as usize)
+            .and_then(|end| head.get(start..end))
+            .unwrap_or_default()
+    }
+
+    fn resolve(self, head: &[u8]) -> &str {
+        std::str::from_utf8(self.of(head)).unwrap_or_default()
+    }
 }
 
 impl Text {
     /// The bytes `range` of the head.
     ///
     /// A range outside of the head reads as the empty string.
+    #[inline]
     pub fn span(range: Range<usize>) -> Self {
         let start = u32::try_from(range.start).unwrap_or(u32::MAX);
         let len = u32::try_from(range.len()).unwrap_or(0);
-        Self(Repr::Span { start, len })
+        Self(Repr::Span(Span { start, len }))
     }
 
     fn resolve<'a>(&'a self, head: &'a [u8]) -> &'a str {
         match &self.0 {
             Repr::Static(text) => text,
             Repr::Owned(text) => text,
-            Repr::Span { start, len } => {
-                std::str::from_utf8(span_of(head, *start, *len)).unwrap_or_default()
-            }
+            Repr::Span(span) => span.resolve(head),
         }
     }
 
@@ -44,30 +66,22 @@ impl Text {
         match &self.0 {
             Repr::Static(text) => text.as_bytes(),
             Repr::Owned(text) => text.as_bytes(),
-            Repr::Span { start, len } => span_of(head, *start, *len),
+            Repr::Span(span) => span.of(head),
         }
     }
 
     /// A span that is not UTF-8 is replaced by its lossy form.
     fn checked(self, head: &[u8]) -> Self {
-        let Repr::Span { start, len } = self.0 else {
+        let Repr::Span(span) = self.0 else {
             return self;
         };
-        let bytes = span_of(head, start, len);
+        let bytes = span.of(head);
         if bytes.is_ascii() || std::str::from_utf8(bytes).is_ok() {
             return self;
         }
         let lossy = String::from_utf8_lossy(bytes).into_owned();
         Self(Repr::Owned(lossy.into_boxed_str()))
     }
-}
-
-fn span_of(head: &[u8], start: u32, len: u32) -> &[u8] {
-    let start = start as usize;
-    start
-        .checked_add(len as usize)
-        .and_then(|end| head.get(start..end))
-        .unwrap_or_default()
 }
 
 impl From<&'static str> for Text {
@@ -108,7 +122,52 @@ enum Hold {
 #[derive(Clone, Default)]
 struct Pairs {
     head: Bytes,
-    entries: SmallVec<[(Text, Text); 2]>,
+    entries: SmallVec<[Entry; 2]>,
+}
+
+/// A pair. Almost all are of the first two kinds, which are a third smaller than
+/// two texts.
+#[derive(Clone)]
+enum Entry {
+    Spans(Span, Span),
+    Named(&'static str, Span),
+    Texts(Box<(Text, Text)>),
+}
+
+impl Entry {
+    #[inline]
+    fn new(key: Text, value: Text) -> Self {
+        match (key.0, value.0) {
+            (Repr::Span(key), Repr::Span(value)) => Self::Spans(key, value),
+            (Repr::Static(key), Repr::Span(value)) => Self::Named(key, value),
+            (key, value) => Self::Texts(Box::new((Text(key), Text(value)))),
+        }
+    }
+
+    /// The key's bytes, which need not be checked again to be compared.
+    #[inline]
+    fn key_bytes<'a>(&'a self, head: &'a [u8]) -> &'a [u8] {
+        match self {
+            Self::Spans(key, _) => key.of(head),
+            Self::Named(key, _) => key.as_bytes(),
+            Self::Texts(texts) => texts.0.bytes(head),
+        }
+    }
+
+    fn key<'a>(&'a self, head: &'a [u8]) -> &'a str {
+        match self {
+            Self::Spans(key, _) => key.resolve(head),
+            Self::Named(key, _) => key,
+            Self::Texts(texts) => texts.0.resolve(head),
+        }
+    }
+
+    fn value<'a>(&'a self, head: &'a [u8]) -> &'a str {
+        match self {
+            Self::Spans(_, value) | Self::Named(_, value) => value.resolve(head),
+            Self::Texts(texts) => texts.1.resolve(head),
+        }
+    }
 }
 
 impl Default for Hold {
@@ -158,7 +217,7 @@ impl Attributes {
         let pairs = self.own();
         let key = key.into().checked(&pairs.head);
         let value = value.into().checked(&pairs.head);
-        pairs.entries.push((key, value));
+        pairs.entries.push(Entry::new(key, value));
     }
 
     /// Makes room for so many pairs more, so that inserting them allocates once at
@@ -170,8 +229,10 @@ impl Attributes {
     /// Adds a pair as [`Attributes::insert`] does, for codecs that have checked
     /// already what the spans point at: those that are not UTF-8 read as the empty
     /// string.
+    #[inline]
     pub fn insert_utf8(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
-        self.own().entries.push((key.into(), value.into()));
+        let entry = Entry::new(key.into(), value.into());
+        self.own().entries.push(entry);
     }
 
     /// The value under `key`: exact case first, then ignoring ASCII case; the
@@ -180,19 +241,19 @@ impl Attributes {
         let key = key.as_bytes();
         let Pairs { head, entries } = self.pairs();
         let mut backwards = entries.iter().rev();
-        let exact = backwards.find(|(name, _)| name.bytes(head) == key);
+        let exact = backwards.find(|entry| entry.key_bytes(head) == key);
         let found = exact.or_else(|| {
             let mut backwards = entries.iter().rev();
-            backwards.find(|(name, _)| name.bytes(head).eq_ignore_ascii_case(key))
+            backwards.find(|entry| entry.key_bytes(head).eq_ignore_ascii_case(key))
         });
-        found.map(|(_, value)| value.resolve(head))
+        found.map(|entry| entry.value(head))
     }
 
     /// All pairs in the order in which they were read.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
         let Pairs { head, entries } = self.pairs();
         let pairs = entries.iter();
-        pairs.map(|(key, value)| (key.resolve(head), value.resolve(head)))
+        pairs.map(|entry| (entry.key(head), entry.value(head)))
     }
 
     /// The number of pairs.
@@ -220,6 +281,7 @@ impl Attributes {
         }
     }
 
+    #[inline]
     fn own(&mut self) -> &mut Pairs {
         if let Hold::Shared(pairs) = &self.0 {
             self.0 = Hold::Own(Pairs::clone(pairs));

@@ -244,6 +244,9 @@ pub enum CodecErrorKind {
     TooLarge,
     /// Well-formed, but a form that is not carried.
     Unsupported,
+    /// Read well, and not to be passed on: it says two things at once, so that it
+    /// would be routed by one and acted on by the other.
+    Refused,
     /// The message cannot be written in this form.
     Encode,
 }

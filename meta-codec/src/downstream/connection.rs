@@ -53,6 +53,8 @@ pub(super) struct Connection<T, S: Service<Request>> {
     /// Bytes of a refused message that are still to come.
     skip: u64,
     goodbye_said: bool,
+    /// The client was told to go, and has so long from the last word on.
+    grace: Option<Duration>,
     /// A call was answered after a later one: the client waits for several.
     interleaves: bool,
     /// The youngest call that has been answered.
@@ -121,6 +123,7 @@ where
             eof: false,
             skip: 0,
             goodbye_said: false,
+            grace: None,
             interleaves: false,
             last_answered: None,
             blocked_since: None,

@@ -54,6 +54,36 @@ async fn what_is_in_flight_is_finished_before_the_connection_closes() {
     front.assert_at_rest();
 }
 
+/// Some clients drop what they have not looked at when the connection closes.
+#[tokio::test(start_paused = true)]
+async fn the_last_answer_can_be_looked_at() {
+    let front = Front::new(Toy::by_id());
+    let (service, mut calls) = script();
+    let mut client = front.connect(service);
+    client.send(&Frame::request(1, "")).await;
+    let waiting = calls.next().await;
+    front.drain.begin();
+    assert_eq!(client.recv().await.kind, GOODBYE);
+    waiting.echo();
+    assert_eq!(client.recv().await.id, 1);
+    let answered = Instant::now();
+    client.expect_end().await;
+    let grace = answered.elapsed().as_millis();
+    assert!((240..300).contains(&grace), "{grace} ms");
+}
+
+/// Where the protocol has no goodbye there is nobody to wait for.
+#[tokio::test(start_paused = true)]
+async fn without_a_goodbye_it_closes_at_once() {
+    let front = Front::new(Mute(Toy::by_id()));
+    let mut client = front.connect(Echo::default());
+    settle().await;
+    front.drain.begin();
+    let began = Instant::now();
+    client.expect_end().await;
+    assert!(began.elapsed().as_millis() < 20);
+}
+
 #[tokio::test(start_paused = true)]
 async fn half_a_message_is_waited_for() {
     let front = Front::new(Toy::by_id());

@@ -172,6 +172,9 @@ async fn a_drain_wakes_everybody_and_forgets_those_who_left() {
     front.drain.begin();
     for client in &mut clients {
         assert_eq!(client.recv().await.kind, DRAIN);
+    }
+    for client in &mut clients {
+        client.expect_end().await;
         client.half_close().await;
         assert!(matches!(client.closed().await, CloseReason::Drained));
     }

@@ -49,7 +49,7 @@ cells! {
     local_response_business_exception local_response_error local_response_success
     request request_decoding_error request_decoding_success
     request_event request_oneway request_twoway request_stream
-    request_disguised_oneway request_too_large request_paused request_unknown_answer
+    request_disguised_oneway request_too_large request_refused request_paused request_unknown_answer
     response response_business_exception response_decoding_error response_decoding_success
     response_error response_error_caused_connection_close response_success
     mutation_dropped idle_timeout write_timeout

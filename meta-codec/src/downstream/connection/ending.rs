@@ -6,6 +6,9 @@ use super::*;
 const HANG_UP_CHECK: Duration = Duration::from_secs(1);
 /// What a client may still send after we have refused to read on.
 const LINGER: Duration = Duration::from_secs(2);
+/// How long a client that was told to go is left alone after the last word: some
+/// drop what they have read and not looked at when the connection closes.
+const GOODBYE_GRACE: Duration = Duration::from_millis(250);
 
 impl<T, S> Connection<T, S>
 where
@@ -22,8 +25,9 @@ where
         let draining = self.drain.poll(cx);
         if draining && !self.goodbye_said && matches!(self.phase, Phase::Open) {
             self.goodbye_said = true;
-            if let Err(error) = self.codec.control(Control::Goodbye, &mut self.write) {
-                return ControlFlow::Break(CloseReason::Unwritable(error));
+            match self.codec.control(Control::Goodbye, &mut self.write) {
+                Ok(written) => self.grace = written.then_some(GOODBYE_GRACE),
+                Err(error) => return ControlFlow::Break(CloseReason::Unwritable(error)),
             }
             self.flush(cx, now)?;
         }
@@ -32,7 +36,12 @@ where
         }
         match &self.phase {
             Phase::Open if self.eof => ControlFlow::Break(CloseReason::Client),
-            Phase::Open if draining && self.read.is_empty() && !self.is_asked(now) => {
+            Phase::Open
+                if draining
+                    && self.read.is_empty()
+                    && !self.is_asked(now)
+                    && self.grace_ends().is_none_or(|end| now >= end) =>
+            {
                 self.linger(CloseReason::Drained, now, cx)
             }
             Phase::Finishing(_) => match std::mem::replace(&mut self.phase, Phase::Closed) {
@@ -54,6 +63,11 @@ where
         let since = now.checked_sub(self.shared.config.write_timeout);
         let calls = self.server_calls.as_ref();
         calls.is_some_and(|calls| calls.is_asked(since))
+    }
+
+    /// Until when a client that was told to go is left alone.
+    fn grace_ends(&self) -> Option<Instant> {
+        self.grace.map(|grace| self.last_activity + grace)
     }
 
     /// Since when nobody has been waiting for anything.
@@ -133,7 +147,8 @@ where
         // Nobody says when a server that asked has gone.
         let unsure = !self.is_reading() || self.server_calls.is_some() && self.is_asked(now);
         let check = unsure.then(|| now + HANG_UP_CHECK);
-        [idle, write, check].into_iter().flatten().min()
+        let grace = self.grace_ends().filter(|end| now < *end);
+        [idle, write, check, grace].into_iter().flatten().min()
     }
 
     /// Acts on what is due at `now`.

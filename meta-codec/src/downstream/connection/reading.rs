@@ -68,9 +68,13 @@ where
     /// Takes note of what could not be decoded.
     fn refuse(&mut self, error: CodecError) {
         let stats = &self.shared.stats;
-        stats.request_decoding_error.inc();
-        if error.kind() == CodecErrorKind::TooLarge {
-            stats.request_too_large.inc();
+        match error.kind() {
+            CodecErrorKind::Refused => stats.request_refused.inc(),
+            CodecErrorKind::TooLarge => {
+                stats.request_decoding_error.inc();
+                stats.request_too_large.inc();
+            }
+            _ => stats.request_decoding_error.inc(),
         }
         self.phase = Phase::Refusing(error);
         self.take_refusal();

@@ -170,13 +170,18 @@ fn closed(info: &UpstreamInfo, error: Option<&io::Error>, amid_response: bool) -
     .with_cluster(info.cluster.clone())
 }
 
-/// The reply for a response that cannot be read.
+/// The reply for what a server sent that cannot be read.
 fn undecodable(info: &UpstreamInfo, error: &meta_core::CodecError) -> LocalReply {
+    let is_request = error.message().is_some_and(|message| message.kind.is_call());
+    let (kind, what) = match is_request {
+        true => (ReplyKind::BadRequest, "request"),
+        false => (ReplyKind::BadResponse, "response"),
+    };
     let kind = match error.kind() {
         meta_core::CodecErrorKind::TooLarge => ReplyKind::TooLarge,
-        _ => ReplyKind::BadResponse,
+        _ => kind,
     };
-    LocalReply::new(kind, format!("response of {}: {error}", info.endpoint))
+    LocalReply::new(kind, format!("{what} of {}: {error}", info.endpoint))
         .with_origin(Origin::Upstream)
         .with_cluster(info.cluster.clone())
 }

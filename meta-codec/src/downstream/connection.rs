@@ -52,9 +52,7 @@ pub(super) struct Connection<T, S: Service<Request>> {
     eof: bool,
     /// Bytes of a refused message that are still to come.
     skip: u64,
-    goodbye_said: bool,
-    /// The client was told to go, and has so long from the last word on.
-    grace: Option<Duration>,
+    goodbye: Option<Goodbye>,
     /// A call was answered after a later one: the client waits for several.
     interleaves: bool,
     /// The youngest call that has been answered.
@@ -67,6 +65,13 @@ pub(super) struct Connection<T, S: Service<Request>> {
     blocked_since: Option<Instant>,
     paused: bool,
     tally: Tally,
+}
+
+/// The client was told that the proxy drains.
+struct Goodbye {
+    at: Instant,
+    /// The protocol has a word for it, and no request has come since.
+    heeded: bool,
 }
 
 enum Phase {
@@ -122,8 +127,7 @@ where
             starved: true,
             eof: false,
             skip: 0,
-            goodbye_said: false,
-            grace: None,
+            goodbye: None,
             interleaves: false,
             last_answered: None,
             blocked_since: None,

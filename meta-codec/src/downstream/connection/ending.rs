@@ -23,10 +23,9 @@ where
         now: Instant,
     ) -> ControlFlow<CloseReason> {
         let draining = self.drain.poll(cx);
-        if draining && !self.goodbye_said && matches!(self.phase, Phase::Open) {
-            self.goodbye_said = true;
+        if draining && self.goodbye.is_none() && matches!(self.phase, Phase::Open) {
             match self.codec.control(Control::Goodbye, &mut self.write) {
-                Ok(written) => self.grace = written.then_some(GOODBYE_GRACE),
+                Ok(heeded) => self.goodbye = Some(Goodbye { at: now, heeded }),
                 Err(error) => return ControlFlow::Break(CloseReason::Unwritable(error)),
             }
             self.flush(cx, now)?;
@@ -67,7 +66,16 @@ where
 
     /// Until when a client that was told to go is left alone.
     fn grace_ends(&self) -> Option<Instant> {
-        self.grace.map(|grace| self.last_activity + grace)
+        let heeded = self.goodbye.as_ref()?.heeded;
+        heeded.then_some(self.last_activity + GOODBYE_GRACE)
+    }
+
+    /// Takes note of a request: a client that goes on as if nothing had been said
+    /// is not waited for.
+    pub(super) fn note_request(&mut self, now: Instant) {
+        if let Some(goodbye) = &mut self.goodbye {
+            goodbye.heeded &= now < goodbye.at + GOODBYE_GRACE;
+        }
     }
 
     /// Since when nobody has been waiting for anything.

@@ -233,6 +233,7 @@ where
 
     /// Calls the service, which is ready.
     fn start(&mut self, message: Message, now: Instant) {
+        self.note_request(now);
         let metadata = message.metadata.clone();
         let in_lane = metadata.kind.is_stream();
         let in_order = self.answers_in_order();

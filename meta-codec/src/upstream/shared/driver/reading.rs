@@ -43,20 +43,36 @@ impl<T: Transport> SharedDriver<T> {
         Ok(true)
     }
 
-    /// Fails the one call whose response is refused, where the codec tells which
-    /// that is and where the next message begins.
+    /// Skips a message that is refused, where the codec tells where the next
+    /// begins. If it is a response, the call that it answers fails; the server's
+    /// own requests are answered.
     fn refuse(&mut self, state: &mut State, error: CodecError, now: Instant) -> Result<(), End> {
-        let response = error.message().filter(|m| m.kind == MessageKind::Response);
-        let (Some(response), Some(skip @ 1..=MAX_SKIP_BYTES)) = (response, error.skip()) else {
+        let Some(skip @ 1..=MAX_SKIP_BYTES) = error.skip() else {
             return Err(End::Protocol(error));
         };
-        let upstream = &self.inner.upstream;
+        let unknown = &self.inner.upstream.stats.upstream_rq_unknown_response;
         let reply = crate::upstream::undecodable(&self.inner.info, &error);
-        let known = state.pending.complete(response.id, Err(reply), now);
-        let unknown = &upstream.stats.upstream_rq_unknown_response;
-        unknown.add(u64::from(!known));
+        match error.message() {
+            Some(message) if message.kind == MessageKind::Response => {
+                let known = state.pending.complete(message.id, Err(reply), now);
+                unknown.add(u64::from(!known));
+            }
+            Some(message) if message.kind == MessageKind::Request => {
+                unknown.inc();
+                self.refuse_request(state, message, &reply);
+            }
+            _ => unknown.inc(),
+        }
         self.skip = skip;
         Ok(())
+    }
+
+    /// Answers a server's request that goes nowhere.
+    fn refuse_request(&self, state: &mut State, request: &Metadata, reply: &LocalReply) {
+        // A server that does not read would have no end of answers kept for it.
+        if self.inner.has_room(state) {
+            state.write_control(|codec, out| codec.on_error(request, reply, out).map(|()| true));
+        }
     }
 
     fn take_message(&mut self, state: &mut State, message: Message, now: Instant) {
@@ -107,18 +123,11 @@ impl<T: Transport> SharedDriver<T> {
             }
             MessageKind::Request => {
                 stats.upstream_rq_unknown_response.inc();
-                if !self.inner.has_room(state) {
-                    return;
-                }
                 let reply = LocalReply::new(
                     ReplyKind::BadRequest,
                     "this connection belongs to no client that could answer",
                 );
-                state.write_control(|codec, out| {
-                    codec
-                        .on_error(&message.metadata, &reply, out)
-                        .map(|()| true)
-                });
+                self.refuse_request(state, &message.metadata, &reply);
             }
             MessageKind::OneWay
             | MessageKind::StreamInit

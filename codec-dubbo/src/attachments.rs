@@ -40,13 +40,19 @@ pub(crate) fn rewrite(
         let begin = if is_jsonb { begin + 4 } else { begin };
         let head = body.frame().get(begin..body.at());
         out.extend_from_slice(head.unwrap_or_default());
-        while let Some(entry) = body.entry()? {
-            let frame = body.frame();
-            let touched = entry.key.with(frame, |key| touches(mutation, key));
+        loop {
+            let start = body.at();
+            let (touched, fixed) = if let Some((key, _)) = body.plain_entry() {
+                (touches(mutation, key.bytes(body.frame())), false)
+            } else {
+                let Some(entry) = body.entry()? else { break };
+                let touches = |key: &[u8]| touches(mutation, key);
+                (entry.key.with(body.frame(), touches), entry.fixed)
+            };
             if !touched {
-                let bytes = frame.get(entry.range.clone());
+                let bytes = body.frame().get(start..body.at());
                 out.extend_from_slice(bytes.unwrap_or_default());
-            } else if entry.fixed {
+            } else if fixed {
                 return Ok(false);
             }
         }

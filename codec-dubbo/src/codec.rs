@@ -5,28 +5,28 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use meta_core::{
     Codec, CodecError, Control, Decoded, EncodeContext, Encoded, FrameBuf, Limits, LocalReply,
-    Message, Metadata,
+    Message, Metadata, Role,
 };
 
-use crate::{config::Settings, error, hessian::Classes, invocation::Invocation};
+use crate::{config::Settings, error, hessian::Classes};
 
 /// One side of one connection. What is kept between messages is room alone.
 #[derive(Debug)]
 pub(crate) struct DubboCodec {
     pub(crate) settings: Arc<Settings>,
+    pub(crate) role: Role,
     pub(crate) limits: Limits,
-    pub(crate) invocation: Invocation,
     pub(crate) classes: Classes,
     /// Attachments that are being written.
     pub(crate) scratch: Vec<u8>,
 }
 
 impl DubboCodec {
-    pub(crate) fn new(settings: Arc<Settings>, limits: Limits) -> Self {
+    pub(crate) fn new(settings: Arc<Settings>, role: Role, limits: Limits) -> Self {
         Self {
             settings,
+            role,
             limits,
-            invocation: Invocation::default(),
             classes: Classes::default(),
             scratch: Vec::new(),
         }

@@ -1,27 +1,30 @@
 //! Descriptors: how many parameters a method has.
 
-/// What a byte may be in the name of a class.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What a byte may be in the name of a class: those that may begin one come first,
+/// those that may not be there last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Part {
     Letter,
     Digit,
     Slash,
+    End,
     None,
 }
 
-const NAMES: [Part; 256] = {
-    let mut names = [Part::None; 256];
+const PARTS: [Part; 256] = {
+    let mut parts = [Part::None; 256];
     let mut byte = 0;
     while byte < 256 {
-        names[byte] = match byte as u8 {
+        parts[byte] = match byte as u8 {
             b'_' | b'$' | b'a'..=b'z' | b'A'..=b'Z' => Part::Letter,
             b'0'..=b'9' => Part::Digit,
             b'/' => Part::Slash,
+            b';' => Part::End,
             _ => Part::None,
         };
         byte += 1;
     }
-    names
+    parts
 };
 
 /// How many types a descriptor such as `Ljava/lang/String;[I` names; `None`
@@ -56,22 +59,29 @@ fn type_of(bytes: &[u8]) -> Option<&[u8]> {
             b'V' | b'Z' | b'B' | b'C' | b'D' | b'F' | b'I' | b'J' | b'S',
             behind @ ..,
         ] => Some(behind),
-        [b'L', name @ ..] => {
-            let end = name.iter().position(|byte| *byte == b';')?;
-            let (name, behind) = name.split_at_checked(end)?;
-            let mut begins = true;
-            for byte in name {
-                begins = match NAMES[usize::from(*byte)] {
-                    Part::Letter => false,
-                    Part::Digit if !begins => false,
-                    Part::Slash if !begins => true,
-                    _ => return None,
-                };
-            }
-            (!begins).then(|| behind.get(1..))?
-        }
+        [b'L', name @ ..] => class(name),
         _ => None,
     }
+}
+
+/// What is behind the name of a class.
+fn class(bytes: &[u8]) -> Option<&[u8]> {
+    // Letters alone may begin a name, or what is behind a slash.
+    let mut most = Part::Letter;
+    for (at, byte) in bytes.iter().enumerate() {
+        let part = PARTS[usize::from(*byte)];
+        if part > most {
+            return None;
+        }
+        if part == Part::End {
+            return bytes.get(at + 1..);
+        }
+        most = match part {
+            Part::Slash => Part::Letter,
+            _ => Part::End,
+        };
+    }
+    None
 }
 
 #[cfg(test)]

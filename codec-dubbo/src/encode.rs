@@ -14,7 +14,7 @@ use crate::{
     codec::DubboCodec,
     head::{HEAD_BYTES, Head, OK, Serialization, Slot},
     hessian,
-    invocation::Invocation,
+    invocation::Front,
     jsonb,
 };
 
@@ -75,7 +75,6 @@ impl DubboCodec {
             },
             form: head.serialization(),
             context,
-            invocation: &mut self.invocation,
             out: &mut self.scratch,
         };
         let frame = &message.frame[..];
@@ -146,7 +145,6 @@ struct Change<'a> {
     what: What,
     form: Serialization,
     context: &'a EncodeContext<'a>,
-    invocation: &'a mut Invocation,
     out: &'a mut Vec<u8>,
 }
 
@@ -165,7 +163,7 @@ impl Change<'_> {
         let mut begin = HEAD_BYTES;
         let before = match self.what {
             What::Call(at) => {
-                if at == HEAD_BYTES && self.invocation.front(&mut body, None).is_err() {
+                if at == HEAD_BYTES && Front::default().read(&mut body).is_err() {
                     return Err(Stop::Unreadable);
                 }
                 Before::Next

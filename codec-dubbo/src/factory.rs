@@ -47,8 +47,8 @@ impl CodecFactory for DubboFactory {
         &self.capabilities
     }
 
-    fn codec(&self, _: Role, limits: &Limits) -> Box<dyn Codec> {
-        Box::new(DubboCodec::new(self.settings.clone(), *limits))
+    fn codec(&self, role: Role, limits: &Limits) -> Box<dyn Codec> {
+        Box::new(DubboCodec::new(self.settings.clone(), role, *limits))
     }
 }
 

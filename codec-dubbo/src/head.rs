@@ -58,6 +58,7 @@ pub(crate) struct Head {
 
 impl Head {
     /// The header at the beginning of `src`; `None` where it is not whole yet.
+    #[inline(always)]
     pub(crate) fn parse(src: &[u8]) -> Result<Option<Self>, CodecError> {
         let Some(&head) = src.first_chunk::<HEAD_BYTES>() else {
             let common = src.len().min(MAGIC.len());
@@ -121,6 +122,7 @@ impl Head {
     }
 }
 
+#[cold]
 fn foreign(src: &[u8]) -> CodecError {
     let begin = src.get(..8).unwrap_or(src);
     CodecError::malformed(format!("begins with {begin:02x?}, Dubbo with [da, bb]")).at(0)

@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use crate::{
+    ascii,
     body::{Body, Entry, Stop, Value},
     text::{Form, Str},
 };
@@ -26,6 +27,9 @@ pub(crate) struct Reader<'a> {
     depth: usize,
     /// Where the attachments that are being read end.
     end: usize,
+    /// All bytes from `at` up to here are known to be ASCII, so that strings among
+    /// them need not be looked at one by one.
+    ascii_end: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -36,6 +40,7 @@ impl<'a> Reader<'a> {
             at,
             depth: max_depth.min(MAX_DEPTH),
             end: at,
+            ascii_end: at,
         }
     }
 
@@ -52,8 +57,15 @@ impl<'a> Reader<'a> {
         Ok(start..self.at)
     }
 
-    fn cursor(&self, range: Range<usize>) -> Cursor<'a> {
-        Cursor::new(self.frame.get(..range.end).unwrap_or_default(), range.start)
+    /// Reads within `range`, which lies within the message.
+    #[inline]
+    fn cursor(&mut self, range: Range<usize>) -> Cursor<'a> {
+        if range.start >= self.ascii_end {
+            let rest = self.frame.get(range.start..).unwrap_or_default();
+            self.ascii_end = range.start + ascii::run(rest);
+        }
+        let bytes = self.frame.get(..range.end).unwrap_or_default();
+        Cursor::new(bytes, range.start, self.ascii_end)
     }
 }
 
@@ -66,10 +78,7 @@ impl Body for Reader<'_> {
         self.at
     }
 
-    fn jump(&mut self, at: usize) {
-        self.at = at;
-    }
-
+    #[inline]
     fn string(&mut self) -> Result<Option<Str>, Stop> {
         let range = self.next()?;
         let mut cursor = self.cursor(range);
@@ -123,9 +132,17 @@ impl Body for Reader<'_> {
         }
     }
 
+    #[inline(always)]
+    fn plain_entry(&mut self) -> Option<(Str, Str)> {
+        let cursor = self.cursor(self.at..self.end);
+        let key = cursor.plain(self.at)?;
+        let value = cursor.plain(key.end())?;
+        self.at = value.end();
+        Some((key, value))
+    }
+
     fn entry(&mut self) -> Result<Option<Entry>, Stop> {
-        let start = self.at;
-        let mut cursor = self.cursor(start..self.end);
+        let mut cursor = self.cursor(self.at..self.end);
         let tag = cursor.byte()?;
         if tag == value::OBJECT_END {
             cursor.done()?;
@@ -142,11 +159,9 @@ impl Body for Reader<'_> {
         let tag = cursor.byte()?;
         let value = cursor.value(tag, self.depth)?;
         self.at = cursor.at();
-        let range = start..self.at;
         Ok(Some(Entry {
             key,
             value,
-            range,
             fixed: defines || value == Value::Composite,
         }))
     }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod ascii;
 mod attachments;
 mod body;
 mod codec;
@@ -14,7 +15,6 @@ mod head;
 mod hessian;
 mod invocation;
 mod jsonb;
-mod known;
 mod text;
 pub mod wire;
 

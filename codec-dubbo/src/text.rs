@@ -13,7 +13,12 @@ pub(crate) struct Str {
 }
 
 /// How the bytes of a string are to be read.
+///
+/// As wide as the numbers beside it: results with a byte among them are copied in
+/// pieces that processors cannot forward from one store to the next load, which
+/// costs more than reading the string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(crate) enum Form {
     Ascii,
     /// UTF-8, but for characters beyond the basic plane: those are two
@@ -38,7 +43,9 @@ impl Str {
         }
     }
 
-    fn bytes(self, frame: &[u8]) -> &[u8] {
+    /// The bytes, as they stand there.
+    #[inline]
+    pub(crate) fn bytes(self, frame: &[u8]) -> &[u8] {
         let range = self.start as usize..self.end as usize;
         frame.get(range).unwrap_or_default()
     }
@@ -46,6 +53,11 @@ impl Str {
     /// Whether there is nothing in it.
     pub(crate) fn is_empty(self) -> bool {
         self.start == self.end
+    }
+
+    /// Where it ends.
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
     }
 
     /// Whether it stands before the byte `end`.
@@ -71,19 +83,23 @@ impl Str {
     /// at this place; a span where its bytes are UTF-8.
     #[inline]
     pub(crate) fn text(self, frame: &[u8], shift: usize) -> Text {
-        let span = || {
-            let (start, end) = (self.start as usize, self.end as usize);
-            Text::span(start.saturating_sub(shift)..end.saturating_sub(shift))
-        };
-        if self.form == Form::Ascii {
-            return span();
+        match self.form {
+            Form::Ascii => self.span(shift),
+            _ => self.other_text(frame, shift),
         }
-        self.other_text(frame, span)
     }
 
-    fn other_text(self, frame: &[u8], span: impl FnOnce() -> Text) -> Text {
+    /// The same for a string whose bytes are UTF-8.
+    #[inline(always)]
+    pub(crate) fn span(self, shift: usize) -> Text {
+        let (start, end) = (self.start as usize, self.end as usize);
+        Text::span(start.saturating_sub(shift)..end.saturating_sub(shift))
+    }
+
+    #[inline(never)]
+    fn other_text(self, frame: &[u8], shift: usize) -> Text {
         match self.read(frame) {
-            Cow::Borrowed(_) => span(),
+            Cow::Borrowed(_) => self.span(shift),
             Cow::Owned(text) => Text::from(text),
         }
     }

@@ -229,7 +229,7 @@ impl Attributes {
     /// Adds a pair as [`Attributes::insert`] does, for codecs that have checked
     /// already what the spans point at: those that are not UTF-8 read as the empty
     /// string.
-    #[inline]
+    #[inline(always)]
     pub fn insert_utf8(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
         let entry = Entry::new(key.into(), value.into());
         self.own().entries.push(entry);
@@ -283,9 +283,6 @@ impl Attributes {
 
     #[inline]
     fn own(&mut self) -> &mut Pairs {
-        if let Hold::Shared(pairs) = &self.0 {
-            self.0 = Hold::Own(Pairs::clone(pairs));
-        }
         match &mut self.0 {
             Hold::Own(pairs) => pairs,
             Hold::Shared(pairs) => Arc::make_mut(pairs),
@@ -314,6 +311,11 @@ mod tests {
         assert_eq!(attributes.get("User"), Some("upper"));
         assert_eq!(attributes.get("uSER"), Some("loud"));
         assert_eq!(attributes.get("none"), None);
+    }
+
+    #[test]
+    fn entries_stay_small() {
+        assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
     }
 
     #[test]

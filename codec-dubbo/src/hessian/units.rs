@@ -6,9 +6,6 @@
 /// What is looked at in one go.
 const BLOCK: usize = 64;
 
-/// How far [`ascii_run`] looks.
-const LOOK_AHEAD_BYTES: usize = 1024;
-
 /// The bytes that the first `count` units of `bytes` take, and whether all of
 /// them are ASCII. `None` where there are fewer, or where they are malformed.
 pub(super) fn units(bytes: &[u8], count: usize) -> Option<(usize, bool)> {
@@ -33,33 +30,6 @@ pub(super) fn units(bytes: &[u8], count: usize) -> Option<(usize, bool)> {
         };
     }
     Some((at, false))
-}
-
-/// How many of the first bytes are ASCII.
-pub(super) fn ascii_run(bytes: &[u8]) -> usize {
-    let bytes = bytes.get(..LOOK_AHEAD_BYTES).unwrap_or(bytes);
-    let (blocks, rest) = bytes.as_chunks::<BLOCK>();
-    let mut run = 0;
-    for block in blocks {
-        if !block.is_ascii() {
-            return run + ascii_run_of_words(block);
-        }
-        run += BLOCK;
-    }
-    run + ascii_run_of_words(rest)
-}
-
-fn ascii_run_of_words(bytes: &[u8]) -> usize {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut run = 0;
-    for word in words {
-        let high = u64::from_le_bytes(*word) & 0x8080_8080_8080_8080;
-        if high != 0 {
-            return run + high.trailing_zeros() as usize / 8;
-        }
-        run += 8;
-    }
-    run + rest.iter().take_while(|byte| byte.is_ascii()).count()
 }
 
 fn is_continuation(byte: u8) -> bool {
@@ -123,17 +93,6 @@ mod tests {
                 prop_assert!(length >= count && length <= bytes.len());
             }
         }
-    }
-
-    #[test]
-    fn a_run_ends_before_the_first_byte_that_is_not_ascii() {
-        for length in 0..200 {
-            let mut bytes = vec![b'a'; length];
-            assert_eq!(ascii_run(&bytes), length);
-            bytes.extend([0x80, b'b', b'c']);
-            assert_eq!(ascii_run(&bytes), length);
-        }
-        assert_eq!(ascii_run(&[b'a'; 2000]), LOOK_AHEAD_BYTES);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::{
 };
 
 fn skipped(bytes: &[u8]) -> Result<(Value, usize), Stop> {
-    let mut cursor = Cursor::new(bytes, 0);
+    let mut cursor = Cursor::new(bytes, 0, 0);
     let tag = cursor.byte()?;
     let value = cursor.value(tag, MAX_DEPTH)?;
     Ok((value, cursor.at()))
@@ -142,7 +142,7 @@ proptest! {
     fn lengths_read_as_they_were_written(length in 0usize..1 << 31) {
         let mut bytes = Vec::new();
         write::put_int(&mut bytes, length);
-        prop_assert_eq!(Cursor::new(&bytes, 0).int(), Ok(length as i32));
+        prop_assert_eq!(Cursor::new(&bytes, 0, 0).int(), Ok(length as i32));
     }
 
     #[test]

@@ -21,11 +21,20 @@ pub(super) struct Cursor<'a> {
     /// The message up to the value's end.
     bytes: &'a [u8],
     at: usize,
+    /// All bytes from the cursor's beginning up to here are ASCII.
+    ascii_end: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+    /// A cursor that stands at the byte `at`. Those from there to `ascii_end` are
+    /// ASCII; it may lie beyond the end.
+    pub(super) fn new(bytes: &'a [u8], at: usize, ascii_end: usize) -> Self {
+        let ascii_end = ascii_end.min(bytes.len());
+        Self {
+            bytes,
+            at,
+            ascii_end,
+        }
     }
 
     pub(super) fn at(&self) -> usize {
@@ -104,8 +113,29 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The string that begins with `tag`; `None` where that is none's.
+    /// The string that begins at the byte `at`, if it is one of those short ones
+    /// that are known to be ASCII.
+    #[inline(always)]
+    pub(super) fn plain(&self, at: usize) -> Option<Str> {
+        let length = self.bytes.get(at)?.wrapping_sub(0x49);
+        let start = at + 1;
+        let end = start + usize::from(length);
+        (length < 0x30 && end <= self.ascii_end).then(|| Str::new(start, end, Form::Ascii))
+    }
+
+    /// The string that begins with `tag`, which has been read; `None` where that is
+    /// none's.
+    #[inline]
     pub(super) fn string_of(&mut self, tag: u8) -> Result<Option<Str>, Stop> {
+        if let Some(text) = self.plain(self.at - 1) {
+            self.at = text.end();
+            return Ok(Some(text));
+        }
+        self.any_string_of(tag)
+    }
+
+    #[inline(never)]
+    fn any_string_of(&mut self, tag: u8) -> Result<Option<Str>, Stop> {
         let length = match tag {
             0x49..=0x78 => usize::from(tag - 0x49),
             0x79 | 0x7a | 0x7c | 0x7d => self.count()?,
@@ -156,9 +186,13 @@ impl<'a> Cursor<'a> {
 
     /// The value that begins with `tag`. `depth` more levels may be opened.
     pub(super) fn value(&mut self, tag: u8, depth: usize) -> Result<Value, Stop> {
-        if let Some(text) = self.string_of(tag)? {
-            return Ok(Value::String(text));
+        match self.string_of(tag)? {
+            Some(text) => Ok(Value::String(text)),
+            None => self.other_value(tag, depth),
         }
+    }
+
+    fn other_value(&mut self, tag: u8, depth: usize) -> Result<Value, Stop> {
         if let Some(number) = self.long_of(tag)? {
             return Ok(Value::Number(number));
         }

@@ -166,13 +166,11 @@ proptest::proptest! {
 }
 
 #[test]
-fn known_calls_keep_to_the_limits_of_their_own_codec() {
+fn calls_keep_to_the_limits_of_their_own_codec() {
     let bytes = call(Serialization::Hessian2)
-        .attachment("known", "to all")
+        .attachment("read", "by others")
         .build();
-    for _ in 0..4 {
-        read(&bytes);
-    }
+    read(&bytes);
     let mut limits = Limits::default();
     limits.attributes = 3;
     let mut strict = factory(|_| {}).codec(Role::Downstream, &limits);
@@ -181,6 +179,32 @@ fn known_calls_keep_to_the_limits_of_their_own_codec() {
     limits.header_bytes = 100;
     let mut strict = factory(|_| {}).codec(Role::Downstream, &limits);
     decode(&mut *strict, &bytes).expect_err("too many bytes of them");
+}
+
+#[test]
+fn attachments_of_any_length_are_read_and_those_behind_them() {
+    for form in READ {
+        for length in [0, 1, 31, 32, 47, 48, 127, 128, 255, 256, 1023, 1024, 40_000] {
+            for unit in ["x", "ü", "中", "😀"] {
+                let value = unit.repeat(length);
+                let bytes = call(form)
+                    .attachment("long", &*value)
+                    .attachment("number", 7)
+                    .attachment("short", "a")
+                    .attachment(unit, unit)
+                    .build();
+                let mut limits = Limits::default();
+                limits.header_bytes = 1 << 20;
+                let mut codec = factory(|_| {}).codec(Role::Downstream, &limits);
+                let message = decode(&mut *codec, &bytes).expect("a call");
+                let metadata = &message.metadata;
+                assert_eq!(metadata.get("long"), Some(&*value), "{length} of {unit}");
+                assert_eq!(metadata.get("number"), None);
+                assert_eq!(metadata.get("short"), Some("a"), "{length} of {unit}");
+                assert_eq!(metadata.get(unit), Some(unit));
+            }
+        }
+    }
 }
 
 #[test]

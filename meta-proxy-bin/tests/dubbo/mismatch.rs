@@ -99,7 +99,6 @@ async fn a_call_whose_attachments_differ_is_refused() {
 }
 
 #[tokio::test]
-#[ignore = "bug: codec-dubbo does not say that it refused rather than failed to read"]
 async fn refused_calls_are_counted_apart() {
     let (backend, secret) = (Provider::bind().await, Provider::bind().await);
     let scene = scene(&backend, &secret, "refuse").await;

@@ -172,7 +172,9 @@ fn closed(info: &UpstreamInfo, error: Option<&io::Error>, amid_response: bool) -
 
 /// The reply for what a server sent that cannot be read.
 fn undecodable(info: &UpstreamInfo, error: &meta_core::CodecError) -> LocalReply {
-    let is_request = error.message().is_some_and(|message| message.kind.is_call());
+    let is_request = error
+        .message()
+        .is_some_and(|message| message.kind.is_call());
     let (kind, what) = match is_request {
         true => (ReplyKind::BadRequest, "request"),
         false => (ReplyKind::BadResponse, "response"),

@@ -2,14 +2,12 @@
 
 import contextlib
 import http.client
-import json
 import queue
 import socket
 import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -94,68 +92,15 @@ class Process:
         self._log.close()
 
 
-@dataclass(frozen=True)
-class Form:
-    """How messages look on the wire."""
-
-    transport: str
-    protocol: str
-
-    def __str__(self):
-        return f"{self.transport} {self.protocol}"
-
-    @property
-    def flags(self):
-        return ["--transport", self.transport, "--protocol", self.protocol]
-
-
-class Server(Process):
-    def __init__(self, language, command, form, port):
-        self.port = port
-        arguments = ["--host", HOST, "--port", port, *form.flags]
-        super().__init__(f"{language} server", [*command, *arguments])
-
-    def wait_ready(self):
-        self.wait_line("ready")
-
-
-class Client(Process):
-    """A client that runs one case after the other on one connection."""
-
-    def __init__(self, language, command, form, port, *flags):
-        arguments = ["--host", HOST, "--port", port, *form.flags, *flags]
-        super().__init__(f"{language} client", [*command, *arguments])
-
-    def start_case(self, case):
-        with contextlib.suppress(OSError, ValueError):
-            self.write(case)
-
-    def end_case(self, timeout=60):
-        """The result of the case that was started."""
-        line = self.line(timeout)
-        assert line is not None, f"the {self.name} is gone"
-        result = json.loads(line)
-        assert result["ok"], result["error"]
-        return result
-
-    def run(self, case, within_ms=None):
-        """Runs a case on the connection that the client has held from the start."""
-        self.start_case(case)
-        result = self.end_case()
-        assert result["connections"] == 1, f"{case}: the connection was lost"
-        if within_ms is not None:
-            assert result["ms"] < within_ms, f"{case} took {result['ms']} ms"
-
-
 class Proxy(Process):
-    def __init__(self, command, upstreams, *flags):
+    def __init__(self, command, protocol, upstreams, *flags):
         self.port = free_port()
         self._admin = f"{HOST}:{free_port()}"
         upstream = ",".join(f"{HOST}:{port}" for port in upstreams)
         super().__init__(
             "proxy",
             [
-                *(*command, "quick", "--protocol", "thrift"),
+                *(*command, "quick", "--protocol", protocol),
                 *("--listen", f"{HOST}:{self.port}", "--upstream", upstream),
                 *("--admin", self._admin, *flags),
             ],
@@ -177,21 +122,23 @@ class Proxy(Process):
         lines = (line.partition(": ") for line in self._get("/stats").splitlines())
         return {name: int(value) for name, _, value in lines if value.isdecimal()}
 
-    def active(self):
+    def active(self, connected):
         """What has not ended. Idle upstream connections may wait in the pool."""
         stats = self.stats()
         assert "meta_protocol.quick.request_active" in stats
+        ignored = ("upstream_cx_active", *["downstream_cx_active"] * connected)
         return {
             name: value
             for name, value in stats.items()
-            if name.endswith("_active") and not name.endswith("upstream_cx_active") and value
+            if name.endswith("_active") and not name.endswith(ignored) and value
         }
 
-    def settle(self):
-        """Nothing is in flight once the clients are gone, and the time is over that
-        a oneway call of Go's may hold a connection to its server."""
+    def settle(self, connected=False):
+        """Nothing is in flight once the clients are gone, or still connected but idle,
+        and the time is over that a oneway call of Go's may hold a connection to its
+        server."""
         deadline = time.monotonic() + REQUEST_TIMEOUT + 5
-        while (active := self.active()) and time.monotonic() < deadline:
+        while (active := self.active(connected)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not active, f"still counted: {active}"
 
@@ -199,12 +146,12 @@ class Proxy(Process):
 class Bench(contextlib.ExitStack):
     """Starts processes, and ends those that still run when it is left."""
 
-    def __init__(self, languages, proxy_command):
+    def __init__(self, protocol, proxy_command):
         super().__init__()
-        self._languages = languages
+        self._protocol = protocol
         self._proxy_command = proxy_command
 
-    def _start(self, make):
+    def start(self, make):
         # Another process may take the free port first.
         for attempt in range(3):
             process = make()
@@ -216,18 +163,12 @@ class Bench(contextlib.ExitStack):
                 if attempt == 2:
                     raise
 
-    def server(self, language, form, port=None):
-        command = self._languages[language].server
-        return self._start(lambda: Server(language, command, form, port or free_port()))
-
     def proxy(self, upstreams, *flags):
         if "--request-timeout-ms" not in flags:
             flags = ("--request-timeout-ms", str(REQUEST_TIMEOUT * 1000), *flags)
-        return self._start(lambda: Proxy(self._proxy_command, upstreams, *flags))
-
-    def client(self, language, form, port, *flags):
-        command = self._languages[language].client
-        return self._start(lambda: Client(language, command, form, port, *flags))
+        return self.start(
+            lambda: Proxy(self._proxy_command, self._protocol, upstreams, *flags)
+        )
 
 
 def for_each(items, function, jobs):

@@ -6,21 +6,23 @@ import shlex
 import signal
 import sys
 
-from harness import LOGS, Bench, Report
-from languages import LANGUAGES, NONBLOCKING
+from harness import LOGS, Report
 
-import matrix
-import scenarios
+PROTOCOLS = ["thrift", "dubbo"]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="interop/run.sh")
+    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL", help="thrift, dubbo or both")
     parser.add_argument("--direct", action="store_true", help="without a proxy, to test the suite")
     parser.add_argument("--filter", default="", metavar="TEXT", help="cases whose line has TEXT")
     parser.add_argument("--full", action="store_true", help="more servers, forms and calls")
     parser.add_argument("--jobs", type=int, default=2, help="clients at a time")
     parser.add_argument("--proxy-cmd", metavar="COMMAND", help="another proxy")
     options = parser.parse_args()
+    for protocol in options.protocols:
+        if protocol not in PROTOCOLS:
+            parser.error(f"no protocol {protocol}")
 
     # So that the processes are ended as upon Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -31,16 +33,36 @@ def main():
         log.unlink()
 
     proxy = shlex.split(options.proxy_cmd or "") or [os.environ.get("META_PROXY")]
+    report = Report(options.filter)
+    runs = {"thrift": run_thrift, "dubbo": run_dubbo}
+    for protocol in options.protocols or PROTOCOLS:
+        runs[protocol](proxy, report, options)
+    print(f"{report.passed} passed, {report.failed} failed")
+    sys.exit(1 if report.failed or not report.passed else 0)
+
+
+def run_thrift(proxy, report, options):
+    import matrix
+    import scenarios
+    from languages import LANGUAGES, NONBLOCKING
+    from processes import ThriftBench
 
     def new_bench():
-        return Bench(LANGUAGES | NONBLOCKING, proxy)
+        return ThriftBench(LANGUAGES | NONBLOCKING, proxy)
 
-    report = Report(options.filter)
     matrix.run(new_bench, report, options)
     if not options.direct:
         scenarios.run(new_bench, report, options)
-    print(f"{report.passed} passed, {report.failed} failed")
-    sys.exit(1 if report.failed or not report.passed else 0)
+
+
+def run_dubbo(proxy, report, options):
+    from dubbo import matrix, scenarios
+    from dubbo.peers import DubboBench
+
+    with DubboBench(proxy) as bench:
+        matrix.run(bench, report, options)
+        if not options.direct:
+            scenarios.run(bench, report, options)
 
 
 if __name__ == "__main__":

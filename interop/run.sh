@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real Apache Thrift clients and servers, each to each, through the proxy.
+# Real clients and servers, each to each, through the proxy.
 # Installs what it needs, builds, and runs the cases; see README.md.
 set -euo pipefail
 if [[ -n ${META_PROXY:-} ]]; then META_PROXY=$(realpath "$META_PROXY"); fi
@@ -8,7 +8,6 @@ work=$PWD/.work
 mkdir -p "$work"
 
 main() {
-  if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
   if ! command -v javac >/dev/null; then apt_install openjdk-17-jdk-headless; fi
   if ! command -v mvn >/dev/null; then apt_install maven; fi
   if ! command -v go >/dev/null; then
@@ -16,12 +15,11 @@ main() {
     exit 1
   fi
   if ! python3 -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
+  once venv "$(cat thrift/python/requirements.txt)" retried make_venv
 
-  once venv "$(cat thrift/python/requirements.txt)" make_venv
-  once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
-  once java "$(find thrift/java "$work/gen/java" -type f -exec cat {} + | sha256sum)" \
-    mvn -q -B -Dstyle.color=never -f thrift/java package
-  (cd thrift/go && go build -o "$work/go/" ./client ./server)
+  # Both protocols unless one is named.
+  if [[ " $* " == *" thrift "* || " $* " != *" dubbo "* ]]; then prepare_thrift; fi
+  if [[ " $* " == *" dubbo "* || " $* " != *" thrift "* ]]; then prepare_dubbo; fi
 
   if [[ " $* " != *" --direct "* && " $* " != *" --proxy-cmd"* && -z ${META_PROXY:-} ]]; then
     cargo build --release --manifest-path ../Cargo.toml -p meta-proxy-bin
@@ -30,6 +28,23 @@ main() {
 
   export META_PROXY PYTHONPATH=$PWD/thrift:$PWD/thrift/python:$work/gen/py
   exec "$work/venv/bin/python" run.py "$@"
+}
+
+prepare_thrift() {
+  if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
+  once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
+  once java "$(contents thrift/java "$work/gen/java")" retried maven -f thrift/java package
+  (cd thrift/go && retried go build -o "$work/go/" ./client ./server)
+}
+
+prepare_dubbo() {
+  local version
+  for version in 2.7.23 3.2.19 3.3.6; do
+    once "dubbo-$version" "$(contents dubbo/java)" \
+      retried maven -f dubbo/java -Ddubbo.version="$version" package
+  done
+  mkdir -p "$work/dubbo/go"
+  (cd dubbo/go && retried go build -o "$work/dubbo/go/" .)
 }
 
 # once NAME INPUT COMMAND...: runs the command unless it has succeeded with this input.
@@ -43,6 +58,24 @@ once() {
   fi
 }
 
+contents() {
+  find "$@" -type f -exec cat {} + | sha256sum
+}
+
+# retried COMMAND...: a download may fail once or twice.
+retried() {
+  local pause
+  for pause in 2 10; do
+    if "$@"; then return; fi
+    sleep "$pause"
+  done
+  "$@"
+}
+
+maven() {
+  mvn -q -B -Dstyle.color=never "$@"
+}
+
 apt_install() {
   apt-get install -y --no-install-recommends "$1" >&2 || {
     apt-get update >&2
@@ -52,7 +85,7 @@ apt_install() {
 
 make_venv() {
   rm -rf "$work/venv"
-  python3 -m venv "$work/venv"
+  python3 -m venv "$work/venv" || return
   "$work/venv/bin/pip" install -q --disable-pip-version-check -r thrift/python/requirements.txt
 }
 

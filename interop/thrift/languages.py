@@ -3,7 +3,8 @@
 import sys
 from typing import NamedTuple
 
-from harness import WORK, HERE, Form
+from harness import HERE, WORK
+from processes import Form
 
 FORMS = [
     Form("framed", "binary"),

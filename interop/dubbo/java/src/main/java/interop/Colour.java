@@ -1,0 +1,7 @@
+package interop;
+
+public enum Colour {
+  RED,
+  GREEN,
+  NIGHT
+}

@@ -1,0 +1,76 @@
+"""Thrift's clients and servers as processes."""
+
+import contextlib
+import json
+from dataclasses import dataclass
+
+from harness import HOST, Bench, Process, free_port
+
+
+@dataclass(frozen=True)
+class Form:
+    """How messages look on the wire."""
+
+    transport: str
+    protocol: str
+
+    def __str__(self):
+        return f"{self.transport} {self.protocol}"
+
+    @property
+    def flags(self):
+        return ["--transport", self.transport, "--protocol", self.protocol]
+
+
+class Server(Process):
+    def __init__(self, language, command, form, port):
+        self.port = port
+        arguments = ["--host", HOST, "--port", port, *form.flags]
+        super().__init__(f"{language} server", [*command, *arguments])
+
+    def wait_ready(self):
+        self.wait_line("ready")
+
+
+class Client(Process):
+    """A client that runs one case after the other on one connection."""
+
+    def __init__(self, language, command, form, port, *flags):
+        arguments = ["--host", HOST, "--port", port, *form.flags, *flags]
+        super().__init__(f"{language} client", [*command, *arguments])
+
+    def start_case(self, case):
+        with contextlib.suppress(OSError, ValueError):
+            self.write(case)
+
+    def end_case(self, timeout=60):
+        """The result of the case that was started."""
+        line = self.line(timeout)
+        assert line is not None, f"the {self.name} is gone"
+        result = json.loads(line)
+        assert result["ok"], result["error"]
+        return result
+
+    def run(self, case, within_ms=None):
+        """Runs a case on the connection that the client has held from the start."""
+        self.start_case(case)
+        result = self.end_case()
+        assert result["connections"] == 1, f"{case}: the connection was lost"
+        if within_ms is not None:
+            assert result["ms"] < within_ms, f"{case} took {result['ms']} ms"
+
+
+class ThriftBench(Bench):
+    """A bench that knows the commands of the languages."""
+
+    def __init__(self, languages, proxy_command):
+        super().__init__("thrift", proxy_command)
+        self._languages = languages
+
+    def server(self, language, form, port=None):
+        command = self._languages[language].server
+        return self.start(lambda: Server(language, command, form, port or free_port()))
+
+    def client(self, language, form, port, *flags):
+        command = self._languages[language].client
+        return self.start(lambda: Client(language, command, form, port, *flags))

@@ -1,6 +1,6 @@
 //! Attributes: the string pairs a decoder read off a message.
 
-use std::{fmt, ops::Range, sync::Arc};
+use std::{fmt, ops::Range};
 
 use bytes::Bytes;
 use smallvec::SmallVec;
@@ -111,16 +111,7 @@ impl From<String> for Text {
 /// assert_eq!(attributes.get("Method"), Some("sayHello"));
 /// ```
 #[derive(Clone, Default)]
-pub struct Attributes(Hold);
-
-#[derive(Clone)]
-enum Hold {
-    Own(Pairs),
-    Shared(Arc<Pairs>),
-}
-
-#[derive(Clone, Default)]
-struct Pairs {
+pub struct Attributes {
     head: Bytes,
     entries: SmallVec<[Entry; 2]>,
 }
@@ -170,12 +161,6 @@ impl Entry {
     }
 }
 
-impl Default for Hold {
-    fn default() -> Self {
-        Self::Own(Pairs::default())
-    }
-}
-
 impl Attributes {
     /// No attributes and no head.
     pub fn new() -> Self {
@@ -188,42 +173,30 @@ impl Attributes {
     /// request's own bytes: give a copy of the header area where the message is
     /// large, so that an access log does not pin a megabyte.
     pub fn with_head(head: Bytes) -> Self {
-        Self(Hold::Own(Pairs {
+        Self {
             head,
             entries: SmallVec::new(),
-        }))
+        }
     }
 
     /// Sets what [`Text::span`]s point into, also those inserted before by
     /// [`Attributes::insert_utf8`].
     pub fn set_head(&mut self, head: Bytes) {
-        self.own().head = head;
-    }
-
-    /// The same attributes in a form whose clones share them and cost next to
-    /// nothing, for codecs that know a header area again. Inserting into a clone
-    /// makes it one of its own.
-    #[must_use]
-    pub fn into_shared(self) -> Self {
-        Self(match self.0 {
-            Hold::Own(pairs) => Hold::Shared(Arc::new(pairs)),
-            shared => shared,
-        })
+        self.head = head;
     }
 
     /// Adds a pair behind those already there. Bytes that are not UTF-8 are
     /// replaced by U+FFFD.
     pub fn insert(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
-        let pairs = self.own();
-        let key = key.into().checked(&pairs.head);
-        let value = value.into().checked(&pairs.head);
-        pairs.entries.push(Entry::new(key, value));
+        let key = key.into().checked(&self.head);
+        let value = value.into().checked(&self.head);
+        self.entries.push(Entry::new(key, value));
     }
 
     /// Makes room for so many pairs more, so that inserting them allocates once at
     /// most.
     pub fn reserve(&mut self, additional: usize) {
-        self.own().entries.reserve_exact(additional);
+        self.entries.reserve_exact(additional);
     }
 
     /// Adds a pair as [`Attributes::insert`] does, for codecs that have checked
@@ -232,14 +205,14 @@ impl Attributes {
     #[inline(always)]
     pub fn insert_utf8(&mut self, key: impl Into<Text>, value: impl Into<Text>) {
         let entry = Entry::new(key.into(), value.into());
-        self.own().entries.push(entry);
+        self.entries.push(entry);
     }
 
     /// The value under `key`: exact case first, then ignoring ASCII case; the
     /// last of duplicates.
     pub fn get(&self, key: &str) -> Option<&str> {
         let key = key.as_bytes();
-        let Pairs { head, entries } = self.pairs();
+        let Self { head, entries } = self;
         let mut backwards = entries.iter().rev();
         let exact = backwards.find(|entry| entry.key_bytes(head) == key);
         let found = exact.or_else(|| {
@@ -251,42 +224,27 @@ impl Attributes {
 
     /// All pairs in the order in which they were read.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> + ExactSizeIterator {
-        let Pairs { head, entries } = self.pairs();
+        let Self { head, entries } = self;
         let pairs = entries.iter();
         pairs.map(|entry| (entry.key(head), entry.value(head)))
     }
 
     /// The number of pairs.
     pub fn len(&self) -> usize {
-        self.pairs().entries.len()
+        self.entries.len()
     }
 
     /// Whether there is no pair.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.entries.is_empty()
     }
 
     pub(crate) fn text<'a>(&'a self, text: &'a Text) -> &'a str {
-        text.resolve(&self.pairs().head)
+        text.resolve(&self.head)
     }
 
     pub(crate) fn check(&self, text: Text) -> Text {
-        text.checked(&self.pairs().head)
-    }
-
-    fn pairs(&self) -> &Pairs {
-        match &self.0 {
-            Hold::Own(pairs) => pairs,
-            Hold::Shared(pairs) => pairs,
-        }
-    }
-
-    #[inline]
-    fn own(&mut self) -> &mut Pairs {
-        match &mut self.0 {
-            Hold::Own(pairs) => pairs,
-            Hold::Shared(pairs) => Arc::make_mut(pairs),
-        }
+        text.checked(&self.head)
     }
 }
 
@@ -327,23 +285,6 @@ mod tests {
         assert_eq!(attributes.get("a"), Some("bc"));
         assert_eq!(attributes.get("b"), Some(""));
         assert_eq!(attributes.get("c"), Some(""));
-    }
-
-    #[test]
-    fn a_shared_clone_becomes_its_own_when_changed() {
-        let mut attributes = Attributes::with_head(Bytes::from_static(b"value"));
-        attributes.insert_utf8("key", Text::span(0..5));
-        let shared = attributes.into_shared();
-        let mut changed = shared.clone();
-        changed.insert("other", Text::span(1..3));
-        assert_eq!(
-            (changed.get("key"), changed.get("other")),
-            (Some("value"), Some("al"))
-        );
-        assert_eq!(
-            (shared.get("key"), shared.get("other")),
-            (Some("value"), None)
-        );
     }
 
     #[test]

@@ -259,6 +259,27 @@ fn the_last_of_equal_keys_counts() {
 }
 
 #[test]
+fn generic_calls_are_not_taken_for_earlier_ones() {
+    for form in READ {
+        let generic = |name: Value| {
+            let call = RequestBuilder::new("com.example.Greeter", "$invoke")
+                .serialization(form)
+                .descriptor("Ljava/lang/String;[Ljava/lang/String;[Ljava/lang/Object;");
+            call.argument(name)
+                .argument(Value::List(Vec::new()))
+                .argument(Value::List(Vec::new()))
+                .build()
+        };
+        for _ in 0..4 {
+            let unnamed = read(&generic(Value::Null));
+            assert_eq!(unnamed.metadata.get("method"), Some("$invoke"));
+        }
+        let named = read(&generic("sayHello".into()));
+        assert_eq!(named.metadata.get("method"), Some("sayHello"));
+    }
+}
+
+#[test]
 fn generic_calls_go_by_the_method_they_are_for() {
     for form in READ {
         for name in ["$invoke", "$invokeAsync"] {

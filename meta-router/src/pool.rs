@@ -136,6 +136,10 @@ impl ClusterPool {
             .unwrap_or(endpoint))
     }
 
+    pub(crate) fn endpoint_count(&self) -> usize {
+        self.endpoints.len()
+    }
+
     /// Whether there is an endpoint that neither drains nor fails.
     pub(crate) fn has_good_endpoint(&self) -> bool {
         self.best_standing() == Some(Standing::Good)

@@ -160,6 +160,8 @@ impl Exchange {
             let leased = waiting::exclusive(pool, endpoint, request, false);
             return Ok(Step::Waiting(Box::pin(leased)));
         }
+        // A connection may drain for longer than its endpoint is left alone for it.
+        let mut others = pool.endpoint_count().saturating_sub(1);
         let turn = loop {
             let try_slot = |slot: &Arc<SharedSlot>| match wants_answer {
                 true => slot.try_call(request, self.deadline, cx),
@@ -176,7 +178,11 @@ impl Exchange {
                     return Ok(Step::Shared(call));
                 }
                 // The next pick is another endpoint's.
-                Tried::Draining(_) if pinned.is_none() && pool.has_good_endpoint() => {}
+                Tried::Draining(_)
+                    if pinned.is_none() && others > 0 && pool.has_good_endpoint() =>
+                {
+                    others -= 1;
+                }
                 Tried::Draining(turn) | Tried::MustWait(turn) => break turn,
             }
         };

@@ -255,3 +255,30 @@ async fn what_one_worker_is_told_all_know() {
     }
     pair.servers[0].expect_no_other();
 }
+
+/// One of a server's connections drains, another no longer does: what the one
+/// carries is in nobody's way.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_drains_on_one_connection_alone() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let call = proxy.caller().start("pending");
+    let mut one = server.accept().await;
+    let pending = one.recv().await;
+    let form = Frame::request(1, "other form").header("form", "1");
+    let other_form = tokio::spawn(proxy.caller().call(&form));
+    let mut other = server.accept().await;
+    let request = other.recv().await;
+    say(&mut one, DRAIN).await;
+    say(&mut other, DRAIN).await;
+    say(&mut other, RESUME).await;
+    let late = proxy.caller().start("late");
+    let mut fresh = server.accept().await;
+    fresh.expect_call("late").await;
+    assert_eq!(ended(late).await, ok("late"));
+    one.answer(&pending, "pending").await;
+    other.answer(&request, "other form").await;
+    assert_eq!(ended(call).await, ok("pending"));
+    assert!(other_form.await.expect("no panic").is_ok());
+}

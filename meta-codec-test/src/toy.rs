@@ -22,6 +22,7 @@
 //! | `status` | of a response: `business` for a business exception, `error` for an error |
 //! | `timeout-ms` | how long the sender waits |
 //! | `binds-session` | any value: the message binds its sender to one upstream connection |
+//! | `ends-connection` | any value: the sender wants nothing more on this connection |
 //! | `form` | a number: the wire form |
 //!
 //! Frames of a stream carry the stream's number as their id. Where [`Toy`] is made
@@ -44,7 +45,9 @@
 mod codec;
 mod frame;
 
-use meta_core::{Capabilities, Codec, CodecFactory, Correlation, IdSpace, Limits, Role, Sharing};
+use meta_core::{
+    Capabilities, Codec, CodecFactory, Correlation, IdSpace, Limits, Role, Sharing, WireForm,
+};
 
 use self::codec::ToyCodec;
 pub use self::frame::Frame;
@@ -53,12 +56,16 @@ pub use self::frame::Frame;
 #[derive(Clone, Debug)]
 pub struct Toy {
     capabilities: Capabilities,
+    shared_form: Option<WireForm>,
 }
 
 impl Toy {
     /// The variant of the given capabilities.
     pub fn new(capabilities: Capabilities) -> Self {
-        Self { capabilities }
+        Self {
+            capabilities,
+            shared_form: None,
+        }
     }
 
     /// Responses carry the id of their request; connections are shared. With
@@ -91,6 +98,13 @@ impl Toy {
         change(&mut self.capabilities);
         self
     }
+
+    /// The same, but that requests of this form share connections in any case.
+    #[must_use]
+    pub fn sharing_form(mut self, form: u64) -> Self {
+        self.shared_form = Some(WireForm(form));
+        self
+    }
 }
 
 impl CodecFactory for Toy {
@@ -100,6 +114,13 @@ impl CodecFactory for Toy {
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn sharing(&self, form: WireForm) -> Sharing {
+        match self.shared_form == Some(form) {
+            true => Sharing::Shared,
+            false => self.capabilities.sharing,
+        }
     }
 
     fn codec(&self, _: Role, limits: &Limits) -> Box<dyn Codec> {

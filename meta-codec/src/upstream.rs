@@ -3,7 +3,8 @@
 use std::{io, sync::Arc, time::Duration};
 
 use meta_core::{
-    Capabilities, CodecFactory, Limits, LocalReply, Origin, ReplyKind, Role, Session, UpstreamInfo,
+    Capabilities, CodecFactory, Limits, LocalReply, Origin, ReplyKind, Role, Session, Sharing,
+    UpstreamInfo, WireForm,
 };
 
 use crate::{stats::UpstreamStats, timer::Wheel, transport::Transport};
@@ -104,6 +105,12 @@ impl Upstream {
     /// What the protocol can do.
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    /// Whether connections of this form are shared, where the configuration does not
+    /// say.
+    pub fn sharing(&self, form: WireForm) -> Sharing {
+        self.codec.sharing(form)
     }
 
     /// What the connections count.

@@ -5,8 +5,13 @@ use std::{fmt, num::NonZeroUsize};
 use bytes::BytesMut;
 
 use crate::{
-    frame_buf::FrameBuf, limits::Limits, local_reply::LocalReply, message::Message,
-    metadata::Metadata, mutation::Mutation, wire::WireId,
+    frame_buf::FrameBuf,
+    limits::Limits,
+    local_reply::LocalReply,
+    message::Message,
+    metadata::Metadata,
+    mutation::Mutation,
+    wire::{WireForm, WireId},
 };
 
 /// Makes codecs of one protocol; what a codec crate registers.
@@ -16,6 +21,13 @@ pub trait CodecFactory: Send + Sync + 'static {
 
     /// What the protocol can do; it decides how connections are driven.
     fn capabilities(&self) -> &Capabilities;
+
+    /// Whether upstream connections of this form are shared, where the configuration
+    /// does not say. Default: as all forms are ([`Capabilities::sharing`]).
+    fn sharing(&self, form: WireForm) -> Sharing {
+        let _ = form;
+        self.capabilities().sharing
+    }
 
     /// A codec for one side of one connection. It may keep state.
     fn codec(&self, role: Role, limits: &Limits) -> Box<dyn Codec>;

@@ -110,6 +110,11 @@ pub struct Metadata {
     /// the client has upstream connections of its own; see
     /// [`Session`](crate::Session).
     pub binds_session: bool,
+    /// Whether its sender asks that nothing more be sent on the connection it came
+    /// by: an upstream connection is not used again, and closed once nothing is in
+    /// flight on it. That says nothing about other connections, so an encoder does
+    /// not pass it on.
+    pub ends_connection: bool,
     /// The form of the bytes around it: connections of unlike forms are never
     /// shared.
     pub form: WireForm,
@@ -143,6 +148,7 @@ impl Metadata {
             status: Status::Ok,
             timeout: None,
             binds_session: false,
+            ends_connection: false,
             form: WireForm::default(),
             header_bytes: 0,
             total_bytes: 0,

@@ -44,7 +44,8 @@ type BoxTransport = Box<dyn Transport>;
 pub(crate) struct ClusterPool {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) upstream: Arc<Upstream>,
-    sharing: Sharing,
+    /// The same for all forms, where it was configured so.
+    sharing: Option<Sharing>,
     shared: Arc<PoolShared>,
     endpoints: Vec<Arc<Endpoint>>,
     balancer: Box<dyn LoadBalancer>,
@@ -88,10 +89,9 @@ impl ClusterPool {
         let endpoints = cluster.config.endpoints.iter().zip(&cluster.avoid);
         let endpoints: Vec<_> = endpoints.map(endpoint).collect();
         shared.set_endpoints(&endpoints);
-        let capabilities = upstream.capabilities();
-        let sharing = match capabilities.correlation {
-            Correlation::OneAtATime => Sharing::Exclusive,
-            _ => cluster.config.sharing.unwrap_or(capabilities.sharing),
+        let sharing = match upstream.capabilities().correlation {
+            Correlation::OneAtATime => Some(Sharing::Exclusive),
+            _ => cluster.config.sharing,
         };
         Self {
             sharing,
@@ -108,10 +108,11 @@ impl ClusterPool {
         self.upstream.stats()
     }
 
-    /// Whether requests share connections; never where the protocol carries one
-    /// exchange at a time.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.sharing == Sharing::Shared
+    /// Whether requests of this form share connections; never where the protocol
+    /// carries one exchange at a time.
+    pub(crate) fn is_shared(&self, form: WireForm) -> bool {
+        let sharing = self.sharing.unwrap_or_else(|| self.upstream.sharing(form));
+        sharing == Sharing::Shared
     }
 
     /// The endpoint that `request` goes to: the one whose turn it is, or the next

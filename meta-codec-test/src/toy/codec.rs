@@ -221,6 +221,7 @@ fn interpret(metadata: &mut Metadata) {
     metadata.timeout = timeout.map(Duration::from_millis);
     metadata.form = WireForm(form.unwrap_or_default());
     metadata.binds_session = metadata.get("binds-session").is_some();
+    metadata.ends_connection = metadata.get("ends-connection").is_some();
     metadata.status = match metadata.get("status") {
         Some("business") => Status::BusinessException,
         Some("error") => Status::Error,

@@ -189,6 +189,7 @@ impl<T: Transport> Exclusive<T> {
             match self.read.decode(&mut *self.codec, &self.shared.limits) {
                 Ok(Some(message)) => match message.kind() {
                     MessageKind::Response if self.answers(&message) => {
+                        self.draining |= message.metadata.ends_connection;
                         self.starved = self.read.is_empty();
                         return Ok(Some(message));
                     }

@@ -373,6 +373,14 @@ impl State {
         matches!(written, Ok(true))
     }
 
+    /// The server wants no new requests.
+    fn drain(&mut self) {
+        if let Status::Open = self.status {
+            self.status = Status::Draining;
+            self.room.drain(..).for_each(Waker::wake);
+        }
+    }
+
     /// Whether it would be missed if it were closed.
     fn is_in_use(&self) -> bool {
         self.pending.len() > 0 || !self.streams.is_empty()

@@ -147,10 +147,10 @@ impl Exchange {
         let request = self.request.as_ref().ok_or_else(over)?;
         let pool = &self.active.pool;
         let wants_answer = request.metadata().kind == MessageKind::Request;
+        let form = request.metadata().form;
         let pinned = pinned(pool, request)?;
-        if pinned.is_none() && !pool.is_shared() {
+        if pinned.is_none() && !pool.is_shared(form) {
             let endpoint = pool.pick(request)?;
-            let form = request.metadata().form;
             let idle = wants_answer.then(|| endpoint.try_lease(form, cx)).flatten();
             if let Some(lease) = idle {
                 return Ok(Step::Exclusive(lease.carry(pool, request)?));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use meta_codec_test::toy::{Frame, Toy};
-use meta_core::{Event, MessageKind, Route};
+use meta_core::{Event, MessageKind, Route, Sharing};
 use tokio::{task::JoinHandle, time::sleep};
 
 use crate::{
@@ -281,4 +281,54 @@ async fn a_server_that_drains_on_one_connection_alone() {
     other.answer(&request, "other form").await;
     assert_eq!(ended(call).await, ok("pending"));
     assert!(other_form.await.expect("no panic").is_ok());
+}
+
+/// An answer that asks for no more requests on its connection speaks of that
+/// connection alone: the endpoint is as good as before.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_an_answer_ends_is_not_used_again() {
+    let exclusive = Toy::by_id().with(|toy| toy.sharing = Sharing::Exclusive);
+    for toy in [
+        Toy::by_id(),
+        Toy::in_order(),
+        Toy::one_at_a_time(),
+        exclusive,
+    ] {
+        let network = Network::new();
+        let mut server = network.server();
+        let proxy = Proxy::new(toy, network, backend([&server.address]));
+        for _ in 0..3 {
+            let call = proxy.caller().start("call");
+            let mut peer = server.accept().await;
+            let request = peer.recv().await;
+            let answer = Frame::response(request.id, "last").header("ends-connection", "1");
+            peer.send(&answer).await;
+            assert_eq!(ended(call).await, ok("last"));
+            peer.expect_end().await;
+        }
+        assert_eq!(proxy.stats.upstream_rq_retry.value(), 0);
+        proxy.assert_at_rest();
+    }
+}
+
+/// What is under way on it is answered first.
+#[tokio::test(start_paused = true)]
+async fn a_shared_connection_ends_once_its_calls_are_answered() {
+    let network = Network::new();
+    let mut server = network.server();
+    let proxy = Proxy::new(Toy::by_id(), network, backend([&server.address]));
+    let calls = ["one", "two"].map(|body| proxy.caller().start(body));
+    let mut peer = server.accept().await;
+    let requests = [peer.recv().await, peer.recv().await];
+    let answer = Frame::response(requests[0].id, "last").header("ends-connection", "1");
+    peer.send(&answer).await;
+    settle().await;
+    let third = proxy.caller().start("third");
+    server.accept().await.expect_call("third").await;
+    assert_eq!(ended(third).await, ok("third"));
+    peer.answer(&requests[1], "last").await;
+    for call in calls {
+        assert_eq!(ended(call).await, ok("last"));
+    }
+    peer.expect_end().await;
 }

@@ -13,6 +13,7 @@ mod come_and_go;
 mod draining;
 mod exclusive;
 mod filters;
+mod forms;
 mod idle;
 mod mutation;
 mod network;

@@ -80,6 +80,9 @@ impl<T: Transport> SharedDriver<T> {
         match message.kind() {
             MessageKind::Response => {
                 let id = message.metadata.id;
+                if message.metadata.ends_connection {
+                    state.drain();
+                }
                 let known = state.pending.complete(id, Ok(message), now);
                 stats.upstream_rq_unknown_response.add(u64::from(!known));
             }
@@ -91,10 +94,7 @@ impl<T: Transport> SharedDriver<T> {
             }
             MessageKind::Event(Event::Drain) => {
                 self.tell_drain(true);
-                if let Status::Open = state.status {
-                    state.status = Status::Draining;
-                    state.room.drain(..).for_each(Waker::wake);
-                }
+                state.drain();
             }
             MessageKind::Event(Event::Resume) => {
                 self.tell_drain(false);

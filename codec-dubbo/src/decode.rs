@@ -1,11 +1,9 @@
 //! Decoding: messages by their length, calls up to their attachments.
 
-use std::sync::Arc;
-
 use bytes::BytesMut;
 use meta_core::{
-    Attributes, CodecError, Decoded, Event, Message, MessageKind, Metadata, Role, Status, WireId,
-    take_frame,
+    Attributes, CodecError, Decoded, Event, Message, MessageKind, Metadata, Role, SharedMetadata,
+    Status, WireId, take_frame,
 };
 
 use crate::{
@@ -46,9 +44,9 @@ impl DubboCodec {
         if src.len() < total {
             return Ok(Decoded::need(total));
         }
-        let mut metadata = Arc::<Metadata>::default();
+        let mut metadata = SharedMetadata::default();
         // Filled in where they stay: moving them costs more than reading the header.
-        let Some(filled) = Arc::get_mut(&mut metadata) else {
+        let Some(filled) = metadata.get_mut() else {
             return Err(CodecError::malformed("new metadata that others hold"));
         };
         let frame = src.get(..total).unwrap_or(src);

@@ -1,11 +1,9 @@
 //! Decoding: frames by their length, unframed messages by walking them.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 use meta_core::{
-    Attributes, CodecError, CodecErrorKind, Decoded, Message, MessageKind, Metadata, Status, Text,
-    WireId, take_frame,
+    Attributes, CodecError, CodecErrorKind, Decoded, Message, MessageKind, Metadata,
+    SharedMetadata, Status, Text, WireId, take_frame,
 };
 
 use crate::{
@@ -169,12 +167,12 @@ impl ThriftCodec {
     /// Takes the message of `total` bytes off the buffer.
     fn take(&self, src: &mut BytesMut, head: &Head, total: usize) -> Message {
         let mut message = Message {
-            metadata: Arc::default(),
+            metadata: SharedMetadata::default(),
             frame: take_frame(src, total),
         };
         let frame = &message.frame;
         // Filled in where they stay: moving them costs more than reading the header.
-        let Some(metadata) = Arc::get_mut(&mut message.metadata) else {
+        let Some(metadata) = message.metadata.get_mut() else {
             return message;
         };
         metadata.kind = self.kind(head, frame);

@@ -54,6 +54,10 @@ fn with_id(message: &Message, slot: Slot, id: u64, dst: &mut FrameBuf) -> Result
     let rest_at = slot.id_at + slot.id_width;
     let before = frame.get(..slot.id_at).filter(|_| rest_at <= frame.len());
     let before = before.ok_or_else(|| refused("the frame is cut short"))?;
+    if slot.form.protocol != Protocol::Compact && frame.len() < COPY_BELOW_BYTES {
+        dst.put_patched(frame, slot.id_at, &id.to_be_bytes());
+        return Ok(());
+    }
     if slot.form.protocol != Protocol::Compact {
         dst.put_slice(before);
         dst.put_u32(id);

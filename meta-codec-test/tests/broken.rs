@@ -1,7 +1,5 @@
 //! Tests that the tests can fail: each way of breaking a codec breaks its rule.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 use meta_codec_test::{
     Failure, Hostile, Kit, LengthField, Method, Rule, Sample,
@@ -76,7 +74,7 @@ impl Codec for BrokenCodec {
         let decoded = self.inner.decode(src);
         match decoded {
             Ok(Decoded::Message(mut message)) => {
-                let metadata = Arc::get_mut(&mut message.metadata).expect("no one shares it yet");
+                let metadata = message.metadata.get_mut().expect("no one shares it yet");
                 match self.fault {
                     Fault::DropsTheRest => src.clear(),
                     Fault::ForgetsAttributes => metadata.attributes = Attributes::new(),

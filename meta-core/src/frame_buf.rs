@@ -60,6 +60,19 @@ impl FrameBuf {
         self.len += bytes.len();
     }
 
+    /// Copies `bytes` in with those from `at` on replaced by `patch`: a short
+    /// message of which only an id changes.
+    ///
+    /// # Panics
+    ///
+    /// Where `patch` does not fit in.
+    pub fn put_patched(&mut self, bytes: &[u8], at: usize, patch: &[u8]) {
+        let begins_at = self.tail.len();
+        self.put_slice(bytes);
+        let (from, to) = (begins_at + at, begins_at + at + patch.len());
+        self.tail[from..to].copy_from_slice(patch);
+    }
+
     /// Writes one byte.
     pub fn put_u8(&mut self, value: u8) {
         self.put_slice(&[value]);

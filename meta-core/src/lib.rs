@@ -37,7 +37,7 @@ pub use crate::{
     local_reply::{LocalReply, Origin, ReplyKind},
     matcher::{InvalidRegex, MetadataMatcher, Rule},
     message::{Message, take_frame},
-    metadata::{CodecSlot, Event, MessageKind, Metadata, Status},
+    metadata::{CodecSlot, Event, MessageKind, Metadata, SharedMetadata, Status},
     mutation::{Change, Mutation},
     request::{Address, Place, Request, Response, UpstreamInfo},
     route::{Destination, ResolveRoute, ResolvedRoute, Route},

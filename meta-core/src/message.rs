@@ -1,10 +1,8 @@
 //! Message: metadata and the frame as it came.
 
-use std::sync::Arc;
-
 use bytes::{Bytes, BytesMut};
 
-use crate::metadata::{MessageKind, Metadata};
+use crate::metadata::{MessageKind, Metadata, SharedMetadata};
 
 /// One whole message: what was read of it, and its bytes as they came.
 ///
@@ -14,7 +12,7 @@ use crate::metadata::{MessageKind, Metadata};
 #[derive(Clone, Debug)]
 pub struct Message {
     /// What the decoder read.
-    pub metadata: Arc<Metadata>,
+    pub metadata: SharedMetadata,
     /// The whole frame, headers and all.
     pub frame: Bytes,
 }
@@ -23,7 +21,7 @@ impl Message {
     /// A message of the given parts.
     pub fn new(metadata: Metadata, frame: Bytes) -> Self {
         Self {
-            metadata: Arc::new(metadata),
+            metadata: metadata.into(),
             frame,
         }
     }

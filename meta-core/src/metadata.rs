@@ -7,6 +7,10 @@ use crate::{
     wire::{WireForm, WireId},
 };
 
+mod shared;
+
+pub use shared::SharedMetadata;
+
 /// What a message is to the exchange it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -90,7 +94,7 @@ enum Operation {
 /// What a decoder read off a message; used for routing, by filters, access logs,
 /// statistics and [`Codec::on_error`](crate::Codec::on_error).
 ///
-/// Shared by [`Arc`], immutable once decoded, and still there after the call
+/// Shared as [`SharedMetadata`], immutable once decoded, and still there after the call
 /// has consumed the request.
 #[derive(Debug)]
 pub struct Metadata {
@@ -129,8 +133,7 @@ pub struct Metadata {
     operation: Operation,
 }
 
-/// Metadata of a request of id 0. `Arc::<Metadata>::default()` makes them where
-/// they stay, which moving them there would cost a decoder as much as the rest.
+/// Metadata of a request of id 0.
 impl Default for Metadata {
     fn default() -> Self {
         Self::new(MessageKind::Request, WireId(0))

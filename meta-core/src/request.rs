@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use crate::{
     extensions::Extensions,
     message::Message,
-    metadata::Metadata,
+    metadata::SharedMetadata,
     mutation::Mutation,
     route::{ResolvedRoute, Route},
     session::Session,
@@ -61,7 +61,7 @@ impl Request {
     }
 
     /// What the decoder read.
-    pub fn metadata(&self) -> &Arc<Metadata> {
+    pub fn metadata(&self) -> &SharedMetadata {
         &self.message.metadata
     }
 
@@ -157,7 +157,7 @@ impl Response {
     }
 
     /// What the decoder read, where there is an answer.
-    pub fn metadata(&self) -> Option<&Arc<Metadata>> {
+    pub fn metadata(&self) -> Option<&SharedMetadata> {
         self.message.as_ref().map(|message| &message.metadata)
     }
 }

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -58,6 +58,17 @@ pub(crate) struct Endpoint {
     address: Address,
     avoid: Arc<Avoid>,
     state: Mutex<EndpointState>,
+    /// For the form that came first: found without the lock.
+    main: OnceLock<Main>,
+}
+
+/// The shared connection that requests of the form that came first go over, until
+/// there are more of that form.
+struct Main {
+    form: WireForm,
+    slot: Arc<SharedSlot>,
+    /// There are more.
+    is_one_of_many: AtomicBool,
 }
 
 #[derive(Default)]
@@ -84,6 +95,7 @@ impl ClusterPool {
                 address: address.clone(),
                 avoid: avoid.clone(),
                 state: Mutex::default(),
+                main: OnceLock::new(),
             })
         };
         let endpoints = cluster.config.endpoints.iter().zip(&cluster.avoid);
@@ -183,16 +195,6 @@ impl ClusterPool {
     }
 }
 
-impl Drop for ClusterPool {
-    fn drop(&mut self) {
-        for endpoint in &self.endpoints {
-            // The slots hold the endpoint in turn.
-            let state = std::mem::take(&mut *endpoint.state());
-            drop(state);
-        }
-    }
-}
-
 impl Endpoint {
     fn state(&self) -> MutexGuard<'_, EndpointState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -210,16 +212,32 @@ impl Endpoint {
         use_slot: impl FnOnce(&Arc<SharedSlot>) -> R,
     ) -> R {
         let form = request.metadata().form;
+        if let Some(main) = self.main.get()
+            && main.form == form
+            && !main.is_one_of_many.load(Ordering::Acquire)
+        {
+            let used = use_slot(&main.slot);
+            if main.slot.is_busy() {
+                self.with_group(form, |group| group.grow(self));
+            }
+            return used;
+        }
         let mut state = self.state();
         let groups = &mut state.groups;
         let known = groups.iter().position(|group| group.is_of(form));
         let index = known.unwrap_or_else(|| {
-            groups.push(Group::new(form, self));
+            let group = Group::new(form, self);
+            self.main.get_or_init(|| Main {
+                form,
+                slot: group.first().clone(),
+                is_one_of_many: AtomicBool::new(false),
+            });
+            groups.push(group);
             groups.len() - 1
         });
         match groups.get_mut(index) {
             Some(group) => group.with_slot(self, request, use_slot),
-            None => use_slot(&Arc::new(SharedSlot::new(self.clone(), None))),
+            None => use_slot(&Arc::new(SharedSlot::new(self, None))),
         }
     }
 
@@ -241,13 +259,23 @@ impl Endpoint {
         let endpoint = self.clone();
         tokio::spawn(async move {
             let slot = SharedSlot::connect(&endpoint, open).await;
-            let mut state = endpoint.state();
-            let group = state.groups.iter_mut().find(|group| group.is_of(form));
-            if let Some(group) = group {
-                group.grown(slot.ok());
+            if let Some(main) = endpoint.main.get()
+                && main.form == form
+                && slot.is_ok()
+            {
+                // Before the clock is read: who does not see it yet came before.
+                main.is_one_of_many.store(true, Ordering::Release);
             }
+            endpoint.with_group(form, |group| group.grown(slot.ok()));
         });
         true
+    }
+
+    fn with_group(&self, form: WireForm, use_group: impl FnOnce(&mut Group)) {
+        let mut state = self.state();
+        if let Some(group) = state.groups.iter_mut().find(|group| group.is_of(form)) {
+            use_group(group);
+        }
     }
 
     fn sweep(&self, cx: &mut Context<'_>, at: Instant) {

@@ -1,6 +1,6 @@
 //! Rule 13: local errors are replies that the caller reads as errors.
 
-use meta_core::{LocalReply, MessageKind, Metadata, Mutation, ReplyKind, Status};
+use meta_core::{LocalReply, MessageKind, Metadata, Mutation, ReplyKind, SharedMetadata, Status};
 
 use crate::{
     driven::{Driven, Step},
@@ -58,7 +58,7 @@ fn received<'a>(
     kit: &Kit,
     scene: Scene<'a>,
     sample: &Sample,
-) -> Result<(Driven<'a>, std::sync::Arc<Metadata>), Failure> {
+) -> Result<(Driven<'a>, SharedMetadata), Failure> {
     let mut codec = kit.driven(scene, sample.role);
     codec.feed(&sample.bytes);
     let message = codec.message()?;

@@ -2,13 +2,11 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
     time::Instant,
 };
 
-use meta_core::{LocalReply, MessageKind, Metadata, Response};
-use slab::Slab;
+use meta_core::{LocalReply, MessageKind, Response, SharedMetadata};
 
 use super::woken::Woken;
 
@@ -23,8 +21,10 @@ const MAX_EXPECTED: usize = 64;
 /// same id, or where the protocol has none: then answers leave in request order.
 pub(super) struct Calls<F> {
     /// Not kept while empty: they are large, and most connections are idle most
-    /// of the time.
-    slots: Slab<Slot<F>>,
+    /// of the time. Filled and emptied where they stay, since they are.
+    slots: Vec<Slot<F>>,
+    /// The slots that are not in use.
+    vacant: Vec<u32>,
     /// How many calls were in flight at once, the last time there were any.
     expected: usize,
     /// The same, since there were none.
@@ -42,7 +42,8 @@ pub(super) struct Calls<F> {
 }
 
 struct Slot<F> {
-    entry: Entry,
+    /// `None` where the slot is not in use.
+    entry: Option<Entry>,
     /// `None` once it has completed.
     future: Option<F>,
     /// A predecessor has to be answered first.
@@ -53,7 +54,7 @@ struct Slot<F> {
 
 /// One request in flight.
 pub(super) struct Entry {
-    pub(super) request: Arc<Metadata>,
+    pub(super) request: SharedMetadata,
     pub(super) received_at: Instant,
     /// Its place among all of the connection's calls.
     pub(super) number: u64,
@@ -66,7 +67,8 @@ pub(super) struct Entry {
 impl<F> Calls<F> {
     pub(super) fn new() -> Self {
         Self {
-            slots: Slab::new(),
+            slots: Vec::new(),
+            vacant: Vec::new(),
             expected: 1,
             peak: 0,
             woken: Woken::new(),
@@ -78,11 +80,11 @@ impl<F> Calls<F> {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.slots.len()
+        self.slots.len() - self.vacant.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len() == 0
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -94,7 +96,7 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
     /// Takes up a call. Its future runs when the set is polled.
     pub(super) fn start(
         &mut self,
-        request: Arc<Metadata>,
+        request: SharedMetadata,
         received_at: Instant,
         number: u64,
         in_order: bool,
@@ -109,30 +111,44 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
             None
         };
         self.bytes += request.total_bytes;
-        if self.slots.capacity() == 0 {
-            self.slots.reserve_exact(self.expected);
-        }
-        let key = self.slots.insert(Slot {
-            entry: Entry {
+        let key = self.vacant_key();
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.entry = Some(Entry {
                 request,
                 received_at,
                 number,
                 in_lane,
                 follower: None,
-            },
-            future: Some(future),
-            blocked: predecessor.is_some(),
-            answer: None,
-        });
-        self.peak = self.peak.max(self.slots.len());
+            });
+            slot.future = Some(future);
+            slot.blocked = predecessor.is_some();
+        }
+        self.peak = self.peak.max(self.len());
         self.woken.begin(key);
         if wants_answer {
             self.highest_id = self.highest_id.max(id);
             self.youngest = Some(key);
         }
-        if let Some(slot) = predecessor.and_then(|key| self.slots.get_mut(key)) {
-            slot.entry.follower = Some(key as u32);
+        let predecessor = predecessor.and_then(|key| self.slots.get_mut(key));
+        if let Some(entry) = predecessor.and_then(|slot| slot.entry.as_mut()) {
+            entry.follower = Some(key as u32);
         }
+    }
+
+    fn vacant_key(&mut self) -> usize {
+        if let Some(key) = self.vacant.pop() {
+            return key as usize;
+        }
+        if self.slots.capacity() == 0 {
+            self.slots.reserve_exact(self.expected);
+        }
+        self.slots.push(Slot {
+            entry: None,
+            future: None,
+            blocked: false,
+            answer: None,
+        });
+        self.slots.len() - 1
     }
 
     /// The place of the next call among all of the connection's.
@@ -149,7 +165,7 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
 
     /// The next answer that may leave, in the order in which answers may.
     pub(super) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<(Entry, Answer)> {
-        for _ in 0..=2 * self.slots.len() {
+        for _ in 0..=2 * self.len() {
             let Poll::Ready((key, waker)) = self.woken.poll_next(cx) else {
                 return Poll::Pending;
             };
@@ -163,8 +179,8 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
                 Poll::Ready(answer) => answer,
                 Poll::Pending => continue,
             };
+            slot.future = None;
             if slot.blocked {
-                slot.future = None;
                 slot.answer = Some(Box::new(answer));
             } else if let Some(entry) = self.remove(key) {
                 return Poll::Ready((entry, answer));
@@ -185,15 +201,18 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
     }
 
     fn remove(&mut self, key: usize) -> Option<Entry> {
-        let entry = self.slots.try_remove(key)?.entry;
+        let entry = self.slots.get_mut(key)?.entry.take()?;
+        self.vacant.push(key as u32);
         self.bytes -= entry.request.total_bytes;
         if self.youngest == Some(key) {
             self.youngest = None;
         }
-        if self.slots.is_empty() {
+        if self.is_empty() {
             self.highest_id = 0;
             self.expected = std::mem::take(&mut self.peak).clamp(1, MAX_EXPECTED);
-            self.slots = Slab::new();
+            self.slots = Vec::new();
+            self.vacant.clear();
+            self.vacant.shrink_to(MAX_EXPECTED);
             self.woken.shrink_to(KEEP_WAKERS);
         }
         Some(entry)
@@ -206,16 +225,15 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
             // follower is the youngest.
             return self.youngest;
         }
-        if self.slots.is_empty() || id > self.highest_id {
+        if self.is_empty() || id > self.highest_id {
             return None;
         }
-        self.slots
-            .iter()
-            .find(|(_, Slot { entry, .. })| {
+        self.slots.iter().position(|Slot { entry, .. }| {
+            entry.as_ref().is_some_and(|entry| {
                 entry.request.id.0 == id
                     && entry.follower.is_none()
                     && entry.request.kind == MessageKind::Request
             })
-            .map(|(key, _)| key)
+        })
     }
 }

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::{BoxFuture, Filter, Flow, Outcome, Verdict};
 use crate::{
     local_reply::LocalReply,
-    metadata::Metadata,
+    metadata::SharedMetadata,
     request::{Request, Response},
 };
 
@@ -112,7 +112,7 @@ where
 /// Tells the filter how the request ended, exactly once.
 struct Completion<F: Filter> {
     filter: Arc<F>,
-    request: Arc<Metadata>,
+    request: SharedMetadata,
     state: Option<F::State>,
 }
 

@@ -33,7 +33,7 @@ impl Group {
     pub(super) fn new(form: WireForm, endpoint: &Arc<Endpoint>) -> Self {
         Self {
             form,
-            first: Arc::new(SharedSlot::new(endpoint.clone(), None)),
+            first: Arc::new(SharedSlot::new(endpoint, None)),
             added: Vec::new(),
             grew_at: None,
             is_growing: false,
@@ -54,11 +54,23 @@ impl Group {
     ) -> R {
         let slot = self.slot_for(request);
         let used = use_slot(slot);
-        if slot.is_busy() && self.may_grow(endpoint) {
+        if slot.is_busy() {
+            self.grow(endpoint);
+        }
+        used
+    }
+
+    /// Asks for one more connection, if there may be one.
+    pub(super) fn grow(&mut self, endpoint: &Arc<Endpoint>) {
+        if self.may_grow(endpoint) {
             self.grew_at = Some(now());
             self.is_growing = endpoint.add_shared(self.form);
         }
-        used
+    }
+
+    /// The connection that all clients use, unless there are more.
+    pub(super) fn first(&self) -> &Arc<SharedSlot> {
+        &self.first
     }
 
     fn slot_for(&self, request: &Request) -> &Arc<SharedSlot> {

@@ -15,7 +15,8 @@ use super::{
 /// The place of one shared connection, made when it is first wanted and again
 /// when it has closed; one that belongs to a client is made once.
 pub(crate) struct SharedSlot {
-    endpoint: Arc<Endpoint>,
+    /// Not the other way round: it keeps its slots.
+    endpoint: Weak<Endpoint>,
     /// The client that the connection belongs to, if it does.
     session: Option<Session>,
     state: Mutex<SlotState>,
@@ -49,19 +50,19 @@ pub(crate) enum Tried {
 }
 
 impl SharedSlot {
-    pub(crate) fn new(endpoint: Arc<Endpoint>, session: Option<Session>) -> Self {
+    pub(crate) fn new(endpoint: &Arc<Endpoint>, session: Option<Session>) -> Self {
         Self::with_link(endpoint, session, Link::Empty)
     }
 
     /// The place of a connection that is made at once.
     pub(super) async fn connect(endpoint: &Arc<Endpoint>, open: Open) -> Result<Self, LocalReply> {
         let shared = connect_at(endpoint, open, None).await?;
-        Ok(Self::with_link(endpoint.clone(), None, Link::Open(shared)))
+        Ok(Self::with_link(endpoint, None, Link::Open(shared)))
     }
 
-    fn with_link(endpoint: Arc<Endpoint>, session: Option<Session>, link: Link) -> Self {
+    fn with_link(endpoint: &Arc<Endpoint>, session: Option<Session>, link: Link) -> Self {
         Self {
-            endpoint,
+            endpoint: Arc::downgrade(endpoint),
             session,
             state: Mutex::new(SlotState {
                 link,
@@ -216,9 +217,12 @@ impl SharedSlot {
 
 /// Connects once there is room for a connection.
 async fn connect(
-    endpoint: Arc<Endpoint>,
+    endpoint: Weak<Endpoint>,
     session: Option<Session>,
 ) -> Result<Arc<Shared>, LocalReply> {
+    let endpoint = endpoint
+        .upgrade()
+        .ok_or_else(|| LocalReply::new(ReplyKind::Internal, "the cluster is gone"))?;
     let mut waiting = None;
     let open = poll_fn(|cx| endpoint.shared.poll_admit(&mut waiting, cx)).await?;
     drop(waiting);
@@ -236,8 +240,12 @@ async fn connect_at(
     let upstream = &endpoint.shared.upstream;
     let cluster = info.cluster.clone();
     let (shared, driver) = upstream.shared(connected.transport, info, session.clone());
-    let drains = endpoint.clone();
-    let driver = driver.on_drain(move |begins| drains.drains(begins));
+    let drains = Arc::downgrade(endpoint);
+    let driver = driver.on_drain(move |begins| {
+        if let Some(endpoint) = drains.upgrade() {
+            endpoint.drains(begins);
+        }
+    });
     tokio::spawn(async move {
         driver.await;
         drop(open);

@@ -264,7 +264,7 @@ pub(super) fn pinned(
     let slot = session.pin_with(name, takes, || {
         // The slot keeps the session and the session the slot, until the client's
         // connection ends and closes the session.
-        Arc::new(SharedSlot::new(endpoint, Some(session.clone())))
+        Arc::new(SharedSlot::new(&endpoint, Some(session.clone())))
     });
     let gone = || LocalReply::new(ReplyKind::Internal, "the client has gone");
     slot.map(Some).ok_or_else(gone)

@@ -5,7 +5,7 @@ use super::*;
 /// Takes a client's answer to the server that asked.
 pub(super) struct ServerRequest {
     pub(super) inner: Arc<Inner>,
-    pub(super) request: Arc<Metadata>,
+    pub(super) request: meta_core::SharedMetadata,
 }
 
 impl Answer for ServerRequest {

@@ -11,7 +11,9 @@ use futures::{FutureExt, channel::oneshot};
 use tower_test::mock::{self, Spawn};
 
 use super::*;
-use crate::{Address, ConnectionInfo, Message, MessageKind, Mutation, ReplyKind, Session, WireId};
+use crate::{
+    Address, ConnectionInfo, Message, MessageKind, Metadata, Mutation, ReplyKind, Session, WireId,
+};
 
 /// Does what it is told and writes down how its requests ended.
 #[derive(Default)]

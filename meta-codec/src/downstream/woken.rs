@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -17,10 +20,17 @@ pub(super) struct Woken {
     queue: Arc<Queue>,
     /// One for each key ever used.
     wakers: Vec<Waker>,
+    /// The task that word was left for, by the address that its waker has as long
+    /// as the queue keeps it.
+    left_word: Option<usize>,
 }
 
 #[derive(Default)]
-struct Queue(Mutex<QueueState>);
+struct Queue {
+    state: Mutex<QueueState>,
+    /// Whether there are keys: found without the lock.
+    has_keys: AtomicBool,
+}
 
 #[derive(Default)]
 struct QueueState {
@@ -42,6 +52,7 @@ impl Woken {
             batch: VecDeque::new(),
             queue: Arc::default(),
             wakers: Vec::new(),
+            left_word: None,
         }
     }
 
@@ -78,9 +89,16 @@ impl Woken {
 
     /// Takes the whole queue; where it is empty, leaves word whom to wake.
     fn refill(&mut self, cx: &Context<'_>) -> bool {
+        let task = cx.waker().data().addr();
+        if self.left_word == Some(task) && !self.queue.has_keys.load(Ordering::Acquire) {
+            // Whoever comes after this look finds the word.
+            return false;
+        }
         let mut queue = self.queue.lock();
         let queue = &mut *queue;
         if !queue.keys.is_empty() {
+            self.queue.has_keys.store(false, Ordering::Relaxed);
+            self.left_word = None;
             std::mem::swap(&mut self.batch, &mut queue.keys);
             for key in &self.batch {
                 if let Some(queued) = queue.queued.get_mut(*key as usize) {
@@ -93,6 +111,7 @@ impl Woken {
             Some(task) => task.clone_from(cx.waker()),
             task => *task = Some(cx.waker().clone()),
         }
+        self.left_word = Some(task);
         false
     }
 
@@ -113,7 +132,7 @@ impl Woken {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,6 +149,7 @@ impl Wake for CallWaker {
             _ => return,
         }
         queue.keys.push_back(self.key);
+        self.queue.has_keys.store(true, Ordering::Release);
         let task = queue.task.take();
         drop(queue);
         if let Some(task) = task {

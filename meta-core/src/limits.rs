@@ -12,7 +12,7 @@ pub struct Limits {
     pub message_bytes: usize,
     /// The largest header area. Default: 64 KiB.
     pub header_bytes: usize,
-    /// Attributes of one message. Default: 256.
+    /// Attributes of one message. Default: 1024.
     pub attributes: usize,
     /// Nesting of values, where a body has to be walked. Default: 64.
     pub depth: usize,
@@ -23,7 +23,7 @@ impl Default for Limits {
         Self {
             message_bytes: 64 << 20,
             header_bytes: 64 << 10,
-            attributes: 256,
+            attributes: 1024,
             depth: 64,
         }
     }

@@ -147,8 +147,9 @@ fn limits_hold_for_what_is_read() {
             keys.fold(call, |call, key| call.attachment(&key, ""))
                 .build()
         };
-        read(&many(256));
-        let error = decode(&mut *codec(), &many(257)).expect_err("too many");
+        let most = Limits::default().attributes;
+        read(&many(most));
+        let error = decode(&mut *codec(), &many(most + 1)).expect_err("too many");
         assert_eq!(error.kind(), CodecErrorKind::TooLarge);
         let long = call(form).attachment("long", "x".repeat(65_536)).build();
         let error = decode(&mut *codec(), &long).expect_err("too long");

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use meta_core::{
-    Codec, CodecError, Decoded, EncodeContext, Encoded, FrameBuf, Limits, LocalReply, Message,
-    Metadata, Role,
+    Codec, CodecError, Control, Decoded, EncodeContext, Encoded, FrameBuf, Limits, LocalReply,
+    Message, Metadata, Role,
 };
 
-use crate::{config::Settings, error, form::Transport, head::Head, walk::Walker};
+use crate::{config::Settings, detect::Family, head::Head, json::Scanner, ttheader, walk::Walker};
 
 /// One side of one connection.
 #[derive(Debug)]
@@ -18,22 +18,27 @@ pub(crate) struct ThriftCodec {
     pub(crate) role: Role,
     /// Known from the configuration, from the first bytes that came, or on an
     /// upstream connection from the first request that left.
-    pub(crate) transport: Option<Transport>,
-    /// The header of the unframed message that is being walked.
+    pub(crate) family: Option<Family>,
+    /// The header of the unframed message that is being walked or scanned.
     pub(crate) walking: Option<Head>,
+    /// For unframed JSON, while a message is under way.
+    pub(crate) scanner: Option<Scanner>,
     /// For unframed connections, from the first message on.
     pub(crate) walker: Option<Box<Walker>>,
+    pub(crate) ttheader: ttheader::Connection,
 }
 
 impl ThriftCodec {
     pub(crate) fn new(settings: Arc<Settings>, role: Role, limits: Limits) -> Self {
         Self {
-            transport: settings.transport,
+            family: settings.family,
             settings,
             limits,
             role,
             walking: None,
+            scanner: None,
             walker: None,
+            ttheader: ttheader::Connection::default(),
         }
     }
 }
@@ -58,6 +63,13 @@ impl Codec for ThriftCodec {
         reply: &LocalReply,
         dst: &mut FrameBuf,
     ) -> Result<(), CodecError> {
-        error::on_error(request, reply, dst)
+        self.answer_error(request, reply, dst)
+    }
+
+    fn control(&mut self, control: Control<'_>, dst: &mut FrameBuf) -> Result<bool, CodecError> {
+        match control {
+            Control::Goodbye => Ok(self.goodbye(dst)),
+            _ => Ok(false),
+        }
     }
 }

@@ -6,6 +6,7 @@ use meta_core::{ConfigError, Limits};
 use serde::Deserialize;
 
 use crate::{
+    detect::Family,
     form::{Protocol, Transport},
     head::colon,
 };
@@ -65,6 +66,11 @@ pub enum TransportChoice {
     Framed,
     /// Bare messages, one behind the other (also called buffered).
     Unframed,
+    /// Apache's THeader, and framed and unframed messages among it, as its servers
+    /// take them.
+    Header,
+    /// Kitex's TTHeader.
+    TtHeader,
 }
 
 /// Which protocol messages are in.
@@ -79,12 +85,14 @@ pub enum ProtocolChoice {
     Binary,
     /// Compact.
     Compact,
+    /// JSON.
+    Json,
 }
 
 /// The configuration as codecs use it.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) transport: Option<Transport>,
+    pub(crate) family: Option<Family>,
     pub(crate) protocol: ProtocolChoice,
     max_message_bytes: usize,
     oneway_methods: HashSet<Box<[u8]>>,
@@ -105,10 +113,12 @@ impl Settings {
         }
         let methods = config.oneway_methods.into_iter();
         Ok(Self {
-            transport: match config.transport {
+            family: match config.transport {
                 TransportChoice::Auto => None,
-                TransportChoice::Framed => Some(Transport::Framed),
-                TransportChoice::Unframed => Some(Transport::Unframed),
+                TransportChoice::Framed => Some(Family::Framed),
+                TransportChoice::Unframed => Some(Family::Unframed),
+                TransportChoice::Header => Some(Family::Header),
+                TransportChoice::TtHeader => Some(Family::TtHeader),
             },
             protocol: config.protocol,
             max_message_bytes: config.max_message_bytes,
@@ -130,14 +140,20 @@ impl Settings {
     pub(crate) fn allows(&self, protocol: Protocol) -> bool {
         match self.protocol {
             ProtocolChoice::Auto => true,
-            ProtocolChoice::Binary => protocol != Protocol::Compact,
+            ProtocolChoice::Binary => {
+                matches!(protocol, Protocol::Binary | Protocol::OldBinary)
+            }
             ProtocolChoice::Compact => protocol == Protocol::Compact,
+            ProtocolChoice::Json => protocol == Protocol::Json,
         }
     }
 
     /// The longest message in all, a frame's length bytes included.
     pub(crate) fn limit(&self, transport: Transport, limits: &Limits) -> usize {
-        let head = transport.head_bytes();
+        let head = match transport {
+            Transport::Unframed => 0,
+            _ => 4,
+        };
         let own = self.max_message_bytes.saturating_add(head);
         own.min(limits.message_bytes)
     }
@@ -168,7 +184,7 @@ mod tests {
     fn unknown_fields_and_values_are_refused() {
         serde_json::from_str::<ThriftConfig>(r#"{ "transports": "auto" }"#)
             .expect_err("an unknown field");
-        serde_json::from_str::<ThriftConfig>(r#"{ "transport": "header" }"#)
+        serde_json::from_str::<ThriftConfig>(r#"{ "transport": "mesh" }"#)
             .expect_err("an unknown transport");
     }
 

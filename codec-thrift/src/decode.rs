@@ -2,72 +2,105 @@
 
 use bytes::{Bytes, BytesMut};
 use meta_core::{
-    Attributes, CodecError, CodecErrorKind, Decoded, Message, MessageKind, Metadata,
-    SharedMetadata, Status, Text, WireId, take_frame,
+    CodecError, CodecErrorKind, Decoded, Message, Metadata, SharedMetadata, take_frame,
 };
 
 use crate::{
     codec::ThriftCodec,
-    form::{Detected, Form, Protocol, Transport, detect, foreign, unknown, unsupported},
-    head::{Head, MessageType, Parsed, colon, varint},
-    walk::Walked,
+    detect::{Among, Detected, Family, begins_message, detect, foreign, unknown, unsupported},
+    form::{Form, Protocol, Transport},
+    head::{Head, Parsed},
+    json, theader,
+    walk::{Walked, more},
 };
-
-/// Messages up to this length are kept whole for their attributes; of longer
-/// ones the header is copied, so that metadata do not pin a large body.
-const KEEP_WHOLE_BYTES: usize = 4096;
 
 /// The shortest header: compact, of an empty name.
 const LEAST_HEAD_BYTES: usize = 4;
 
 impl ThriftCodec {
     pub(crate) fn decode_message(&mut self, src: &mut BytesMut) -> Result<Decoded, CodecError> {
-        let transport = match self.transport {
-            Some(transport) => transport,
+        let family = match self.family {
+            Some(family) => family,
             None => match detect(src, self.limits.header_bytes)? {
-                Detected::Transport(transport) => *self.transport.insert(transport),
+                Detected::Family(family) => *self.family.insert(family),
                 Detected::Need(bytes) => return Ok(Decoded::need(bytes)),
             },
         };
-        match transport {
-            Transport::Framed => self.framed(src),
-            Transport::Unframed => self.unframed(src),
+        let among = match self.walking {
+            Some(_) => Among::Transport(Transport::Unframed),
+            None => family.transport(src)?,
+        };
+        let decoded = match among {
+            Among::Transport(Transport::Unframed) => self.unframed(src),
+            Among::Transport(transport) => self.framed(src, transport),
+            Among::Need(bytes) => Ok(Decoded::need(bytes)),
+        }?;
+        if let (Family::TtHeader, Decoded::Message(message)) = (family, &decoded) {
+            self.ttheader.note_read(&message.metadata);
         }
+        Ok(decoded)
     }
 
-    fn framed(&self, src: &mut BytesMut) -> Result<Decoded, CodecError> {
+    fn framed(&self, src: &mut BytesMut, transport: Transport) -> Result<Decoded, CodecError> {
         let Some(&[l0, l1, l2, l3]) = src.first_chunk() else {
             return Ok(Decoded::need(4 + LEAST_HEAD_BYTES));
         };
         let length = u32::from_be_bytes([l0, l1, l2, l3]) as usize;
         let total = length.saturating_add(4);
-        let limit = self.settings.limit(Transport::Framed, &self.limits);
+        let limit = self.settings.limit(transport, &self.limits);
         if length < LEAST_HEAD_BYTES {
             let detail = format!("frame of {length} bytes, shorter than a header");
             return Err(CodecError::malformed(detail).at(0));
         }
         if total > limit {
-            return self.too_long(src, total, limit);
+            return self.too_long(src, transport, total, limit);
         }
-        let Some(&begin) = src.get(4..).and_then(<[u8]>::first_chunk) else {
-            return Ok(Decoded::need(total));
-        };
-        let protocol = self.protocol(begin, src, 4)?;
+        // What is not Thrift is told before it is waited for.
+        match transport {
+            Transport::Framed => match src.get(4..).and_then(<[u8]>::first_chunk) {
+                Some(&begin) => drop(self.protocol(begin, src, 4)?),
+                None => return Ok(Decoded::need(total)),
+            },
+            Transport::Header => theader::check(src)?,
+            Transport::Unframed | Transport::TtHeader { .. } => {}
+        }
         if src.len() < total {
             return Ok(Decoded::need(total));
         }
-        let form = Form::new(Transport::Framed, protocol);
         let frame = src.get(..total).unwrap_or(src);
-        let Ok(head) = Head::parse(frame, form, self.limits.header_bytes)? else {
+        let Ok(head) = self.head(frame, transport)? else {
             let detail = format!("frame of {length} bytes, shorter than its header");
             return Err(CodecError::malformed(detail).at(0));
         };
         Ok(Decoded::Message(self.take(src, &head, total)))
     }
 
+    /// The header of the framed message at the beginning of `src`.
+    fn head(&self, src: &[u8], transport: Transport) -> Result<Parsed, CodecError> {
+        match transport {
+            Transport::Header => self.theader(src),
+            Transport::TtHeader { .. } => self.ttheader(src),
+            Transport::Framed | Transport::Unframed => {
+                match src.get(4..).and_then(<[u8]>::first_chunk) {
+                    Some(&begin) => {
+                        let form = Form::new(transport, self.protocol(begin, src, 4)?);
+                        Head::parse(src, 4, form, self.limits.header_bytes)
+                    }
+                    None => Ok(Err(4 + LEAST_HEAD_BYTES)),
+                }
+            }
+        }
+    }
+
     /// Says what is wrong with a length over the limit: perhaps it is none. Of a
     /// frame, waits for the header, so that the caller can be told.
-    fn too_long(&self, src: &[u8], total: usize, limit: usize) -> Result<Decoded, CodecError> {
+    fn too_long(
+        &self,
+        src: &[u8],
+        transport: Transport,
+        total: usize,
+        limit: usize,
+    ) -> Result<Decoded, CodecError> {
         if let Some(error) = foreign(src) {
             return Err(error);
         }
@@ -83,14 +116,7 @@ impl ThriftCodec {
         }
         let error = CodecError::too_large("frame", total as u64, limit).at(0);
         let error = error.with_skip(total as u64);
-        let parsed = match src.get(4..).and_then(<[u8]>::first_chunk) {
-            Some(begin) => {
-                let form = Form::new(Transport::Framed, self.protocol(*begin, src, 4)?);
-                Head::parse(src, form, self.limits.header_bytes)?
-            }
-            None => Err(4 + LEAST_HEAD_BYTES),
-        };
-        match parsed {
+        match self.head(src, transport)? {
             Ok(head) => Err(self.answerable(error, src, &head)),
             Err(need) if need > limit => Err(error),
             Err(need) => Ok(Decoded::need(need)),
@@ -99,6 +125,9 @@ impl ThriftCodec {
 
     fn unframed(&mut self, src: &mut BytesMut) -> Result<Decoded, CodecError> {
         let limit = self.settings.limit(Transport::Unframed, &self.limits);
+        if self.scanner.is_some() || (self.walking.is_none() && json::begins(src)) {
+            return self.unframed_json(src, limit);
+        }
         let (head, begins) = match self.walking.take() {
             Some(head) => (head, false),
             None => match self.begin(src, limit)? {
@@ -114,7 +143,7 @@ impl ThriftCodec {
             Ok(Walked::End(end)) => Ok(Decoded::Message(self.take(src, &head, end))),
             Ok(Walked::Need(bytes)) => {
                 self.walking = Some(head);
-                Ok(Decoded::need(bytes))
+                Ok(more(bytes, src.len()))
             }
             Err(error) => Err(self.answerable(error, src, &head)),
         }
@@ -137,7 +166,7 @@ impl ThriftCodec {
             }
         }
         let form = Form::new(Transport::Unframed, protocol);
-        match Head::parse(src, form, self.limits.header_bytes)? {
+        match Head::parse(src, 0, form, self.limits.header_bytes)? {
             Err(need) if need > limit => {
                 Err(CodecError::too_large("message header", need as u64, limit))
             }
@@ -146,7 +175,12 @@ impl ThriftCodec {
     }
 
     /// The protocol of the message that begins with `begin`, at `at`.
-    fn protocol(&self, begin: [u8; 2], src: &[u8], at: usize) -> Result<Protocol, CodecError> {
+    pub(crate) fn protocol(
+        &self,
+        begin: [u8; 2],
+        src: &[u8],
+        at: usize,
+    ) -> Result<Protocol, CodecError> {
         let protocol = match (unsupported(begin), Protocol::of(begin)) {
             (Some(error), _) => return Err(error.at(at)),
             (None, Some(protocol)) => protocol,
@@ -156,8 +190,13 @@ impl ThriftCodec {
                 return Err(CodecError::malformed(detail).at(at));
             }
         };
+        self.allowed(protocol, at).map(|()| protocol)
+    }
+
+    /// Whether messages may be in `protocol`; one begins at `at`.
+    pub(crate) fn allowed(&self, protocol: Protocol, at: usize) -> Result<(), CodecError> {
         if self.settings.allows(protocol) {
-            return Ok(protocol);
+            return Ok(());
         }
         let detail =
             format!("a {protocol} message, but the codec is configured for another protocol");
@@ -165,107 +204,30 @@ impl ThriftCodec {
     }
 
     /// Takes the message of `total` bytes off the buffer.
-    fn take(&self, src: &mut BytesMut, head: &Head, total: usize) -> Message {
+    pub(crate) fn take(&self, src: &mut BytesMut, head: &Head, total: usize) -> Message {
         let mut message = Message {
             metadata: SharedMetadata::default(),
             frame: take_frame(src, total),
         };
-        let frame = &message.frame;
         // Filled in where they stay: moving them costs more than reading the header.
-        let Some(metadata) = message.metadata.get_mut() else {
-            return message;
-        };
-        metadata.kind = self.kind(head, frame);
-        metadata.id = WireId(head.id.into());
-        metadata.form = head.form.into();
-        metadata.header_bytes = head.body_at;
-        metadata.total_bytes = total;
-        metadata.slot = head.into();
-        match head.kind {
-            MessageType::Exception => metadata.status = Status::Error,
-            MessageType::Reply => {
-                let body = frame.get(head.body_at..).unwrap_or_default();
-                metadata.status = reply_status(body, head.form.protocol);
-            }
-            // The name of an answer is that of its call; only calls are told by it.
-            MessageType::Call | MessageType::OneWay => {
-                let kept = match total <= KEEP_WHOLE_BYTES {
-                    true => frame.clone(),
-                    false => Bytes::copy_from_slice(frame.get(..head.body_at).unwrap_or(frame)),
-                };
-                name(head, kept, metadata);
-            }
+        if let Some(metadata) = message.metadata.get_mut() {
+            metadata.total_bytes = total;
+            self.describe(head, &message.frame, metadata);
         }
         message
     }
 
-    /// What the message is; its name is found in `kept`.
-    fn kind(&self, head: &Head, kept: &[u8]) -> MessageKind {
-        let name = kept.get(head.name.clone()).unwrap_or_default();
-        match head.kind {
-            MessageType::Call if self.settings.is_one_way(name) => MessageKind::OneWay,
-            MessageType::Call => MessageKind::Request,
-            MessageType::OneWay => MessageKind::OneWay,
-            MessageType::Reply | MessageType::Exception => MessageKind::Response,
-        }
-    }
-
     /// Adds what was readable to an error, so that whoever waits can be told.
-    fn answerable(&self, error: CodecError, src: &[u8], head: &Head) -> CodecError {
-        let Some(kept) = src.get(..head.body_at) else {
+    pub(crate) fn answerable(&self, error: CodecError, src: &[u8], head: &Head) -> CodecError {
+        let end = match head.envelope.inflated {
+            Some(_) => head.envelope.payload_at,
+            None => head.body_at,
+        };
+        let Some(kept) = src.get(..end) else {
             return error;
         };
-        let mut metadata = Metadata::new(self.kind(head, kept), WireId(head.id.into()));
-        metadata.form = head.form.into();
-        metadata.header_bytes = head.body_at;
-        metadata.slot = head.into();
-        name(head, Bytes::copy_from_slice(kept), &mut metadata);
+        let mut metadata = Metadata::default();
+        self.describe(head, &Bytes::copy_from_slice(kept), &mut metadata);
         error.with_message(metadata)
-    }
-}
-
-/// Adds the name in `head`, with which `kept` begins, to the metadata.
-fn name(head: &Head, kept: Bytes, metadata: &mut Metadata) {
-    let name = head.name.clone();
-    let colon = colon(kept.get(name.clone()).unwrap_or_default());
-    metadata.attributes = Attributes::with_head(kept);
-    match colon.map(|colon| name.start + colon) {
-        None => {
-            metadata.attributes.insert("method", Text::span(name));
-            metadata.set_operation_attribute("method");
-        }
-        Some(colon) => {
-            metadata.set_operation(Text::span(name.clone()));
-            let attributes = &mut metadata.attributes;
-            attributes.insert("method", Text::span(colon + 1..name.end));
-            attributes.insert("service", Text::span(name.start..colon));
-        }
-    }
-}
-
-/// Whether these bytes begin a message and cannot be a length.
-fn begins_message(begin: [u8; 2]) -> bool {
-    matches!(
-        Protocol::of(begin),
-        Some(Protocol::Binary | Protocol::Compact)
-    )
-}
-
-/// Tells a result from a declared exception by the first field of the reply: its
-/// id is 0, or there is none, where the call went well.
-fn reply_status(body: &[u8], protocol: Protocol) -> Status {
-    let first = match (protocol, body) {
-        (_, [] | [0, ..]) => Some(0),
-        (Protocol::Compact, [begin, ..]) => match begin >> 4 {
-            // Zigzag leaves 0 as it is.
-            0 => varint(body, 1).ok().flatten().map(|(id, _)| id),
-            step => Some(step.into()),
-        },
-        (_, [_, i0, i1, ..]) => Some(u16::from_be_bytes([*i0, *i1]).into()),
-        _ => None,
-    };
-    match first {
-        Some(1..) => Status::BusinessException,
-        Some(0) | None => Status::Ok,
     }
 }

@@ -2,17 +2,20 @@
 
 use bytes::Bytes;
 use meta_core::{
-    CodecError, CodecErrorKind, EncodeContext, Encoded, FrameBuf, Message, Metadata, Role,
+    CodecError, CodecErrorKind, EncodeContext, Encoded, FrameBuf, Message, MessageKind, Metadata,
+    Role,
 };
 
 use crate::{
     codec::ThriftCodec,
-    form::{Form, Protocol},
+    detect::Family,
+    form::{Form, Protocol, Transport},
     head::{Slot, frame_length, put_varint},
+    json,
 };
 
 /// Slices shorter than this are cheaper copied than hung in.
-const COPY_BELOW_BYTES: usize = 1024;
+pub(crate) const COPY_BELOW_BYTES: usize = 1024;
 
 impl ThriftCodec {
     pub(crate) fn encode_message(
@@ -26,26 +29,45 @@ impl ThriftCodec {
         if let Some(request) = context.request {
             same_form(request, slot.form)?;
         }
-        match self.transport {
-            Some(transport) if transport != slot.form.transport => {
+        let transport = slot.form.transport;
+        match self.family {
+            Some(family) if !family.carries(transport) => {
                 let form = slot.form;
                 return Err(refused(format!(
-                    "a {form} message on a {transport} connection"
+                    "a {form} message on a {family} connection"
                 )));
             }
-            None if self.role == Role::Upstream => self.transport = Some(slot.form.transport),
+            None if self.role == Role::Upstream => self.family = Some(Family::of(transport)),
             _ => {}
         }
-        match context.id == message.metadata.id {
-            true => put_rest(&message.frame, 0, dst),
-            false => with_id(message, slot, context.id.0, dst)?,
+        let encoded = match transport {
+            Transport::Header => self.put_theader(message, slot, context, dst),
+            Transport::TtHeader { .. } => self.put_ttheader(message, slot, context, dst),
+            Transport::Framed | Transport::Unframed => put_plain(message, slot, context, dst),
+        }?;
+        let is_answer = message.metadata.kind == MessageKind::Response;
+        if is_answer && self.family == Some(Family::TtHeader) {
+            self.ttheader.note_answered(dst);
         }
-        // None of these forms has room for keys and values.
-        Ok(match context.mutation.is_empty() {
-            true => Encoded::Whole,
-            false => Encoded::WithoutMutation,
-        })
+        Ok(encoded)
     }
+}
+
+/// These forms have no room for keys and values.
+fn put_plain(
+    message: &Message,
+    slot: Slot,
+    context: &EncodeContext<'_>,
+    dst: &mut FrameBuf,
+) -> Result<Encoded, CodecError> {
+    match context.id == message.metadata.id {
+        true => put_rest(&message.frame, 0, dst),
+        false => with_id(message, slot, context.id.0, dst)?,
+    }
+    Ok(match context.mutation.is_empty() {
+        true => Encoded::Whole,
+        false => Encoded::WithoutMutation,
+    })
 }
 
 fn with_id(message: &Message, slot: Slot, id: u64, dst: &mut FrameBuf) -> Result<(), CodecError> {
@@ -54,37 +76,53 @@ fn with_id(message: &Message, slot: Slot, id: u64, dst: &mut FrameBuf) -> Result
     let rest_at = slot.id_at + slot.id_width;
     let before = frame.get(..slot.id_at).filter(|_| rest_at <= frame.len());
     let before = before.ok_or_else(|| refused("the frame is cut short"))?;
-    if slot.form.protocol != Protocol::Compact && frame.len() < COPY_BELOW_BYTES {
-        dst.put_patched(frame, slot.id_at, &id.to_be_bytes());
+    let id = IdBytes::new(slot.form.protocol, id);
+    let id = id.as_slice();
+    if id.len() == slot.id_width && frame.len() < COPY_BELOW_BYTES {
+        dst.put_patched(frame, slot.id_at, id);
         return Ok(());
     }
-    if slot.form.protocol != Protocol::Compact {
-        dst.put_slice(before);
-        dst.put_u32(id);
-        put_rest(frame, rest_at, dst);
-        return Ok(());
+    if slot.form.transport == Transport::Framed {
+        let bytes = frame.len() - slot.payload_at - slot.id_width + id.len();
+        dst.put_u32(frame_length(bytes)?);
     }
-    let mut varint = [0; 5];
-    let mut width = 0;
-    put_varint(id, |byte| {
-        if let Some(slot) = varint.get_mut(width) {
-            *slot = byte;
-        }
-        width += 1;
-    });
-    let head_bytes = slot.form.transport.head_bytes();
-    let bytes = frame.len() - head_bytes - slot.id_width + width;
-    if let Some(length) = frame_length(slot.form.transport, bytes)? {
-        dst.put_u32(length);
-    }
-    dst.put_slice(before.get(head_bytes..).unwrap_or_default());
-    dst.put_slice(varint.get(..width).unwrap_or_default());
+    dst.put_slice(before.get(slot.payload_at..).unwrap_or_default());
+    dst.put_slice(id);
     put_rest(frame, rest_at, dst);
     Ok(())
 }
 
+/// A sequence id as messages of a protocol carry it.
+pub(crate) struct IdBytes {
+    bytes: [u8; json::ID_BYTES],
+    width: usize,
+}
+
+impl IdBytes {
+    pub(crate) fn new(protocol: Protocol, id: u32) -> Self {
+        let mut bytes = [0; json::ID_BYTES];
+        let mut width = 0;
+        let mut put = |byte| {
+            if let Some(slot) = bytes.get_mut(width) {
+                *slot = byte;
+            }
+            width += 1;
+        };
+        match protocol {
+            Protocol::Compact => put_varint(id, put),
+            Protocol::Json => json::put_number(id as i32, put),
+            _ => id.to_be_bytes().into_iter().for_each(&mut put),
+        }
+        Self { bytes, width }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.width).unwrap_or_default()
+    }
+}
+
 /// Writes `frame` from `at` on.
-fn put_rest(frame: &Bytes, at: usize, dst: &mut FrameBuf) {
+pub(crate) fn put_rest(frame: &Bytes, at: usize, dst: &mut FrameBuf) {
     let rest = frame.get(at..).unwrap_or_default();
     if rest.len() < COPY_BELOW_BYTES {
         dst.put_slice(rest);
@@ -106,6 +144,6 @@ fn same_form(request: &Metadata, answer: Form) -> Result<(), CodecError> {
     }
 }
 
-fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> CodecError {
+pub(crate) fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> CodecError {
     CodecError::new(CodecErrorKind::Encode, detail)
 }

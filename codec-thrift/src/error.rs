@@ -5,6 +5,8 @@ use meta_core::{
 };
 
 use crate::{
+    codec::ThriftCodec,
+    detect::Family,
     head::{MessageType, Slot},
     wire::MessageBuilder,
 };
@@ -13,29 +15,38 @@ use crate::{
 const INTERNAL_ERROR: i32 = 6;
 const PROTOCOL_ERROR: i32 = 7;
 
-/// Answers `request` in its own transport and protocol, under its own id and the
-/// bare name of its method.
-pub(crate) fn on_error(
-    request: &Metadata,
-    reply: &LocalReply,
-    dst: &mut FrameBuf,
-) -> Result<(), CodecError> {
-    if request.kind != MessageKind::Request {
-        return Ok(());
+impl ThriftCodec {
+    /// Answers `request` in its own transport and protocol, under its own ids and
+    /// the bare name of its method.
+    pub(crate) fn answer_error(
+        &mut self,
+        request: &Metadata,
+        reply: &LocalReply,
+        dst: &mut FrameBuf,
+    ) -> Result<(), CodecError> {
+        if request.kind != MessageKind::Request {
+            return Ok(());
+        }
+        let slot = Slot::of(request).ok_or_else(|| {
+            let detail = "the request was not decoded by this codec";
+            CodecError::new(CodecErrorKind::Encode, detail)
+        })?;
+        let method = request.get("method").unwrap_or_default();
+        let mut answer = MessageBuilder::new(slot.form, MessageType::Exception, method)
+            // The ids are their 32-bit patterns.
+            .seqid(request.id.0 as u32 as i32)
+            .header_id(slot.envelope_id as i32)
+            .string(1, &reply.to_string())
+            .int(2, exception_type(reply.kind()));
+        if let Some((key, value)) = self.ttheader.farewell(slot.form.transport) {
+            answer = answer.info(key, value);
+        }
+        dst.put_slice(&answer.build());
+        if self.family == Some(Family::TtHeader) {
+            self.ttheader.note_answered(dst);
+        }
+        Ok(())
     }
-    let slot = Slot::of(request).ok_or_else(|| {
-        let detail = "the request was not decoded by this codec";
-        CodecError::new(CodecErrorKind::Encode, detail)
-    })?;
-    let method = request.get("method").unwrap_or_default();
-    let bytes = MessageBuilder::new(slot.form, MessageType::Exception, method)
-        // The id is its 32-bit pattern.
-        .seqid(request.id.0 as u32 as i32)
-        .string(1, &reply.to_string())
-        .int(2, exception_type(reply.kind()))
-        .build();
-    dst.put_slice(&bytes);
-    Ok(())
 }
 
 /// All clients raise any type. What the proxy failed to do is an internal error,

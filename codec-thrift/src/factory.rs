@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use meta_core::{
     Capabilities, Codec, CodecFactory, ConfigError, Correlation, Extension, IdSpace, Limits, Role,
-    Sharing,
+    Sharing, WireForm,
 };
 
 use crate::{
     codec::ThriftCodec,
     config::{Settings, ThriftConfig},
+    form::{Form, Transport},
 };
 
 /// The Thrift codec, to be registered with a proxy.
@@ -45,6 +46,14 @@ impl CodecFactory for ThriftFactory {
 
     fn capabilities(&self) -> &Capabilities {
         &self.capabilities
+    }
+
+    fn sharing(&self, form: WireForm) -> Sharing {
+        match Form::from_number(form.0).map(|form| form.transport) {
+            // Answers come as they are ready; a slow call holds up no other.
+            Some(Transport::TtHeader { mux: true, .. }) => Sharing::Shared,
+            _ => self.capabilities.sharing,
+        }
     }
 
     fn codec(&self, role: Role, limits: &Limits) -> Box<dyn Codec> {

@@ -1,8 +1,10 @@
-//! Wire forms: how messages are framed and encoded, and how one tells.
+//! Wire forms: how messages are framed and encoded.
 
 use std::fmt;
 
-use meta_core::{CodecError, CodecErrorKind, Metadata, WireForm};
+use meta_core::{Metadata, WireForm};
+
+use crate::json;
 
 /// How the bytes of messages are kept apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,16 +14,15 @@ pub enum Transport {
     Framed,
     /// One message behind the other (also called buffered).
     Unframed,
-}
-
-impl Transport {
-    /// The bytes before the message itself.
-    pub(crate) fn head_bytes(self) -> usize {
-        match self {
-            Self::Framed => 4,
-            Self::Unframed => 0,
-        }
-    }
+    /// Apache's THeader: a frame that begins with info headers.
+    Header,
+    /// Kitex's TTHeader: a frame that begins with info headers.
+    TtHeader {
+        /// The message behind the headers has a length of its own.
+        framed: bool,
+        /// Many calls at a time, told apart by the header's id.
+        mux: bool,
+    },
 }
 
 /// How messages are encoded.
@@ -34,6 +35,8 @@ pub enum Protocol {
     OldBinary,
     /// Compact.
     Compact,
+    /// JSON.
+    Json,
 }
 
 impl Protocol {
@@ -41,6 +44,9 @@ impl Protocol {
     /// length of the name, and so with a byte below 0x80.
     pub(crate) fn of(begin: [u8; 2]) -> Option<Self> {
         match begin {
+            [b'[', b'1'] => Some(Self::Json),
+            [b'[', space] if json::is_space(space) => Some(Self::Json),
+            [b'[' | b'{', _] => None,
             [0x80, 0x01] => Some(Self::Binary),
             [0x82, version] if version & 0x1f == 1 => Some(Self::Compact),
             [0..0x80, _] => Some(Self::OldBinary),
@@ -59,14 +65,16 @@ pub struct Form {
 }
 
 impl Form {
-    /// All forms.
-    pub const ALL: [Self; 6] = [
+    /// All forms of messages that nothing stands around but a frame's length.
+    pub const ALL: [Self; 8] = [
         Self::new(Transport::Framed, Protocol::Binary),
         Self::new(Transport::Framed, Protocol::OldBinary),
         Self::new(Transport::Framed, Protocol::Compact),
+        Self::new(Transport::Framed, Protocol::Json),
         Self::new(Transport::Unframed, Protocol::Binary),
         Self::new(Transport::Unframed, Protocol::OldBinary),
         Self::new(Transport::Unframed, Protocol::Compact),
+        Self::new(Transport::Unframed, Protocol::Json),
     ];
 
     /// A form of the given parts.
@@ -84,21 +92,42 @@ impl Form {
 
     /// Whether a client that speaks this form reads answers in `other`. Servers
     /// that take old binary answer it in strict binary.
+    ///
+    /// THeader's clients tell an answer's form from its bytes; Kitex's tell whether
+    /// there are headers, and a length behind them.
     pub(crate) fn reads(self, other: Self) -> bool {
-        let compact = |form: Self| form.protocol == Protocol::Compact;
-        self.transport == other.transport && compact(self) == compact(other)
+        let alike = |protocol| match protocol {
+            Protocol::OldBinary => Protocol::Binary,
+            protocol => protocol,
+        };
+        let protocols = alike(self.protocol) == alike(other.protocol);
+        match (self.transport, other.transport) {
+            (Transport::Header, Transport::TtHeader { .. }) => false,
+            (Transport::Header, _) => other.protocol != Protocol::Json,
+            (Transport::TtHeader { mux, .. }, Transport::TtHeader { mux: also, .. }) => {
+                mux == also && protocols
+            }
+            // Multiplexed, only the header's id tells whose answer it is.
+            (Transport::TtHeader { mux, .. }, Transport::Framed | Transport::Unframed) => {
+                !mux && other.protocol == Protocol::Binary && protocols
+            }
+            (asked, answered) => asked == answered && protocols,
+        }
     }
 
-    /// The number that stands for this form; not 0.
+    /// The number that stands for this form; not 0, and of 16 bits.
     pub(crate) fn number(self) -> u64 {
         let transport = match self.transport {
             Transport::Framed => 1,
             Transport::Unframed => 2,
+            Transport::Header => 3,
+            Transport::TtHeader { framed, mux } => 4 | u64::from(framed) | u64::from(mux) << 1,
         };
         let protocol = match self.protocol {
             Protocol::Binary => 1,
             Protocol::OldBinary => 2,
             Protocol::Compact => 3,
+            Protocol::Json => 4,
         };
         transport << 8 | protocol
     }
@@ -107,12 +136,18 @@ impl Form {
         let transport = match number >> 8 {
             1 => Transport::Framed,
             2 => Transport::Unframed,
+            3 => Transport::Header,
+            number @ 4..8 => Transport::TtHeader {
+                framed: number & 1 != 0,
+                mux: number & 2 != 0,
+            },
             _ => return None,
         };
         let protocol = match number & 0xff {
             1 => Protocol::Binary,
             2 => Protocol::OldBinary,
             3 => Protocol::Compact,
+            4 => Protocol::Json,
             _ => return None,
         };
         Some(Self::new(transport, protocol))
@@ -136,6 +171,13 @@ impl fmt::Display for Transport {
         f.write_str(match self {
             Self::Framed => "framed",
             Self::Unframed => "unframed",
+            Self::Header => "THeader",
+            Self::TtHeader { framed, mux } => match (framed, mux) {
+                (false, false) => "TTHeader",
+                (true, false) => "TTHeader framed",
+                (false, true) => "TTHeader mux",
+                (true, true) => "TTHeader framed mux",
+            },
         })
     }
 }
@@ -146,100 +188,9 @@ impl fmt::Display for Protocol {
             Self::Binary => "binary",
             Self::OldBinary => "old binary",
             Self::Compact => "compact",
+            Self::Json => "JSON",
         })
     }
-}
-
-/// What the first bytes of a connection tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Detected {
-    Transport(Transport),
-    /// Nothing yet; so many bytes in all are needed.
-    Need(usize),
-}
-
-/// Tells the transport from the first bytes of a connection.
-///
-/// A frame's length and the length of a name in old binary look alike; what
-/// comes behind them does not: another message's beginning there, a letter here.
-pub(crate) fn detect(src: &[u8], name_limit: usize) -> Result<Detected, CodecError> {
-    let Some(begin) = src.first_chunk() else {
-        return Ok(Detected::Need(2));
-    };
-    match Protocol::of(*begin) {
-        Some(Protocol::Binary | Protocol::Compact) => {
-            return Ok(Detected::Transport(Transport::Unframed));
-        }
-        Some(Protocol::OldBinary) => {}
-        None => return Err(unknown(src)),
-    }
-    if let Some(error) = foreign(src) {
-        return Err(error);
-    }
-    let Some(length) = src.first_chunk() else {
-        return Ok(Detected::Need(6));
-    };
-    let length = u32::from_be_bytes(*length) as usize;
-    if length == 0 {
-        return Err(CodecError::malformed("length 0").at(0));
-    }
-    let Some(behind) = src.get(4..6).and_then(<[u8]>::first_chunk) else {
-        return Ok(Detected::Need(6));
-    };
-    if let Some(error) = unsupported(*behind) {
-        return Err(error.at(4));
-    }
-    match (Protocol::of(*behind), behind) {
-        (Some(Protocol::Binary | Protocol::Compact), _) | (_, [0, _]) => {
-            Ok(Detected::Transport(Transport::Framed))
-        }
-        (_, [b'!'..=b'~', _]) if length <= name_limit => {
-            Ok(Detected::Transport(Transport::Unframed))
-        }
-        _ => Err(unknown(src)),
-    }
-}
-
-/// Names what is not Thrift, or a form of Thrift that is not carried, by the
-/// first bytes of a connection. All of them are lengths far beyond any message.
-pub(crate) fn foreign(src: &[u8]) -> Option<CodecError> {
-    const HTTP: [&[u8]; 9] = [
-        b"GET ", b"POST", b"PUT ", b"HEAD", b"DELE", b"OPTI", b"PATC", b"CONN", b"HTTP",
-    ];
-    let name = match src.first_chunk::<4>()? {
-        begin if HTTP.contains(&&begin[..]) => "HTTP",
-        b"PRI " => "HTTP/2 or gRPC",
-        [0x16, 0x03, ..] => "TLS",
-        [b'[' | b'{', ..] => "Thrift's JSON protocol",
-        [0xff, 0xaf, ..] => "a mesh header",
-        _ => return None,
-    };
-    Some(not_carried(name).at(0))
-}
-
-/// Names what stands in a frame, by its first bytes, that is not carried.
-pub(crate) fn unsupported(begin: [u8; 2]) -> Option<CodecError> {
-    match begin {
-        [0x0f, 0xff] => Some(not_carried("the THeader transport")),
-        [0x10, 0x00] => Some(not_carried("the TTHeader transport")),
-        [b'[' | b'{', _] => Some(not_carried("Thrift's JSON protocol in frames")),
-        _ => None,
-    }
-}
-
-fn not_carried(name: &str) -> CodecError {
-    CodecError::new(
-        CodecErrorKind::Unsupported,
-        format!("this is {name}, expected framed or unframed binary or compact Thrift"),
-    )
-}
-
-pub(crate) fn unknown(src: &[u8]) -> CodecError {
-    foreign(src).unwrap_or_else(|| {
-        let begin = src.get(..8).unwrap_or(src);
-        let detail = format!("begins with {begin:02x?}, which no form of Thrift does");
-        CodecError::malformed(detail).at(0)
-    })
 }
 
 #[cfg(test)]

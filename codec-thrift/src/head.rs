@@ -1,10 +1,15 @@
 //! Head: what stands before a message's body, and where.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
+use bytes::Bytes;
 use meta_core::{CodecError, CodecSlot, Metadata};
 
-use crate::form::{Form, Protocol, Transport};
+use crate::{
+    detect::thriftpy2_json,
+    form::{Form, Protocol},
+    json,
+};
 
 /// What a message is, as Thrift counts (`TMessageType`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,7 +36,8 @@ impl MessageType {
     }
 }
 
-/// The header of one message. Offsets count from the beginning of the frame.
+/// The header of one message. Offsets count from the beginning of the frame, or
+/// of the inflated payload.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) form: Form,
@@ -41,24 +47,72 @@ pub(crate) struct Head {
     pub(crate) id_width: usize,
     pub(crate) name: Range<usize>,
     pub(crate) body_at: usize,
+    pub(crate) envelope: Envelope,
+}
+
+/// What stands around a message.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Envelope {
+    /// Where the message begins.
+    pub(crate) payload_at: usize,
+    /// The id in the info header.
+    pub(crate) id: u32,
+    /// The beginning of a compressed message.
+    pub(crate) inflated: Option<Bytes>,
+    /// How many info headers there are to tell.
+    pub(crate) pairs: usize,
+    /// Among the info headers is a checksum of the payload.
+    pub(crate) checksum: bool,
+}
+
+impl Envelope {
+    /// Nothing, or the length of a frame.
+    pub(crate) fn at(payload_at: usize) -> Self {
+        Self {
+            payload_at,
+            id: 0,
+            inflated: None,
+            pairs: 0,
+            checksum: false,
+        }
+    }
 }
 
 /// A header, or the number of bytes that it needs at least.
 pub(crate) type Parsed = Result<Head, usize>;
 
 impl Head {
-    /// Reads the header of the message at the beginning of `src`.
-    pub(crate) fn parse(src: &[u8], form: Form, name_limit: usize) -> Result<Parsed, CodecError> {
+    /// Reads the header of the message that begins at `at`.
+    pub(crate) fn parse(
+        src: &[u8],
+        at: usize,
+        form: Form,
+        name_limit: usize,
+    ) -> Result<Parsed, CodecError> {
         match form.protocol {
-            Protocol::Binary => Self::binary(src, form, name_limit),
-            Protocol::OldBinary => Self::old_binary(src, form, name_limit),
-            Protocol::Compact => Self::compact(src, form, name_limit),
+            Protocol::Binary => Self::binary(src, at, form, name_limit),
+            Protocol::OldBinary => Self::old_binary(src, at, form, name_limit),
+            Protocol::Compact => Self::compact(src, at, form, name_limit),
+            Protocol::Json => json::head(src, at, form, name_limit),
+        }
+    }
+
+    /// The name of the method, which stands in `message`; a copy of one with escapes.
+    pub(crate) fn name_in<'a>(&self, message: &'a [u8]) -> Cow<'a, [u8]> {
+        let name = message.get(self.name.clone()).unwrap_or_default();
+        match self.form.protocol {
+            Protocol::Json => json::name_of(name),
+            _ => Cow::Borrowed(name),
         }
     }
 
     /// `80 01 00 type, name, sequence id`
-    fn binary(src: &[u8], form: Form, name_limit: usize) -> Result<Parsed, CodecError> {
-        let start = form.transport.head_bytes();
+    fn binary(
+        src: &[u8],
+        start: usize,
+        form: Form,
+        name_limit: usize,
+    ) -> Result<Parsed, CodecError> {
         let Some(&[_, _, _, kind, l0, l1, l2, l3]) = chunk(src, start) else {
             return Ok(Err(start + 8));
         };
@@ -76,16 +130,24 @@ impl Head {
             id_width: 4,
             body_at: name.end + 4,
             name,
+            envelope: Envelope::at(start),
         }))
     }
 
     /// `name, type, sequence id`
-    fn old_binary(src: &[u8], form: Form, name_limit: usize) -> Result<Parsed, CodecError> {
-        let start = form.transport.head_bytes();
+    fn old_binary(
+        src: &[u8],
+        start: usize,
+        form: Form,
+        name_limit: usize,
+    ) -> Result<Parsed, CodecError> {
         let Some(&length) = chunk(src, start) else {
             return Ok(Err(start + 4));
         };
         let length = name_length(length, start, name_limit)?;
+        if src.get(start + 4) == Some(&b'{') {
+            return Err(thriftpy2_json().at(start));
+        }
         let name = start + 4..start + 4 + length;
         let Some(&kind) = src.get(name.end) else {
             return Ok(Err(name.end + 5));
@@ -102,13 +164,18 @@ impl Head {
             id_width: 4,
             body_at: name.end + 5,
             name,
+            envelope: Envelope::at(start),
         }))
     }
 
     /// `82, type in 3 bits and version 1 in 5, sequence id as a varint, name with
     /// its length as a varint`
-    fn compact(src: &[u8], form: Form, name_limit: usize) -> Result<Parsed, CodecError> {
-        let start = form.transport.head_bytes();
+    fn compact(
+        src: &[u8],
+        start: usize,
+        form: Form,
+        name_limit: usize,
+    ) -> Result<Parsed, CodecError> {
         let Some(&[_, version]) = chunk(src, start) else {
             return Ok(Err(start + 4));
         };
@@ -136,35 +203,54 @@ impl Head {
             id_width,
             body_at: name.end,
             name,
+            envelope: Envelope::at(start),
         }))
     }
 }
 
 /// What is remembered of a message in its metadata's slot: the form, and where
-/// the id stands.
+/// things stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Slot {
     pub(crate) form: Form,
+    /// The message is compressed; `id_at` counts from the beginning of what is
+    /// inflated.
+    pub(crate) compressed: bool,
+    /// The info header holds a checksum of the payload.
+    pub(crate) checksum: bool,
     pub(crate) id_at: usize,
     pub(crate) id_width: usize,
+    pub(crate) payload_at: usize,
+    /// The id in the info header.
+    pub(crate) envelope_id: u32,
 }
 
 impl Slot {
     /// `None` for metadata that this codec did not make.
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
-        let [word, _] = metadata.slot.words();
+        let [word, envelope] = metadata.slot.words();
         Some(Self {
             form: Form::from_number(word & 0xffff)?,
             id_width: (word >> 16 & 0xff) as usize,
+            compressed: word >> 24 & 1 != 0,
+            checksum: word >> 25 & 1 != 0,
             id_at: (word >> 32) as usize,
+            envelope_id: envelope as u32,
+            payload_at: (envelope >> 32) as usize,
         })
     }
 }
 
 impl From<&Head> for CodecSlot {
     fn from(head: &Head) -> Self {
-        let word = head.form.number() | (head.id_width as u64) << 16 | (head.id_at as u64) << 32;
-        Self::from_words([word, 0])
+        let envelope = &head.envelope;
+        let word = head.form.number()
+            | (head.id_width as u64) << 16
+            | u64::from(envelope.inflated.is_some()) << 24
+            | u64::from(envelope.checksum) << 25
+            | (head.id_at as u64) << 32;
+        let payload_at = envelope.payload_at as u64;
+        Self::from_words([word, payload_at << 32 | u64::from(envelope.id)])
     }
 }
 
@@ -173,11 +259,11 @@ pub(crate) fn colon(name: &[u8]) -> Option<usize> {
     name.iter().position(|byte| *byte == b':')
 }
 
-fn chunk<const N: usize>(src: &[u8], at: usize) -> Option<&[u8; N]> {
+pub(crate) fn chunk<const N: usize>(src: &[u8], at: usize) -> Option<&[u8; N]> {
     src.get(at..)?.first_chunk()
 }
 
-fn kind_of(byte: u8, at: usize) -> Result<MessageType, CodecError> {
+pub(crate) fn kind_of(byte: u8, at: usize) -> Result<MessageType, CodecError> {
     MessageType::of(byte).ok_or_else(|| {
         let detail = format!("message type {byte}, expected 1 to 4");
         CodecError::malformed(detail).at(at)
@@ -227,16 +313,10 @@ pub(crate) fn put_varint(mut value: u32, mut put: impl FnMut(u8)) {
 }
 
 /// The length of a frame whose message is `bytes` long.
-pub(crate) fn frame_length(transport: Transport, bytes: usize) -> Result<Option<u32>, CodecError> {
-    match transport {
-        Transport::Unframed => Ok(None),
-        Transport::Framed => match i32::try_from(bytes) {
-            Ok(length) => Ok(Some(length.unsigned_abs())),
-            Err(_) => Err(CodecError::too_large(
-                "frame",
-                bytes as u64,
-                i32::MAX as usize,
-            )),
-        },
+pub(crate) fn frame_length(bytes: usize) -> Result<u32, CodecError> {
+    let most = i32::MAX as usize;
+    match i32::try_from(bytes) {
+        Ok(length) => Ok(length.unsigned_abs()),
+        Err(_) => Err(CodecError::too_large("frame", bytes as u64, most)),
     }
 }

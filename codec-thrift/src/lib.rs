@@ -4,11 +4,16 @@
 mod codec;
 mod config;
 mod decode;
+mod describe;
+mod detect;
 mod encode;
 mod error;
 mod factory;
 mod form;
 mod head;
+mod json;
+mod theader;
+mod ttheader;
 mod walk;
 pub mod wire;
 

@@ -3,7 +3,7 @@
 //! Nothing is decoded and nothing allocated; what has been walked once is not
 //! walked again.
 
-use meta_core::{CodecError, CodecErrorKind};
+use meta_core::{CodecError, CodecErrorKind, Decoded};
 
 use self::value::{Container, Value, binary_list, binary_map, compact_list, compact_map, length};
 use crate::{form::Protocol, head::varint};
@@ -90,29 +90,33 @@ impl Walker {
             if self.at >= limit {
                 return Err(too_large(self.at + 1, limit));
             }
-            let walked = match self.pending {
-                Some(value) => self.enter(value, src, limit, max_depth)?,
+            // Kept on the stack: all but the last value in `src` is there whole.
+            let value = match self.pending.take() {
+                Some(value) => value,
                 None => match self.next(src)? {
-                    Next::Value(value) => {
-                        self.pending = Some(value);
-                        true
-                    }
+                    Next::Value(value) => value,
                     Next::Ended => {
                         self.depth -= 1;
-                        true
+                        continue;
                     }
-                    Next::Short => false,
+                    Next::Short => return self.need(src, limit),
                 },
             };
-            if !walked {
-                let need = self.at.max(src.len()) + 1;
-                return match need > limit {
-                    true => Err(too_large(need, limit)),
-                    false => Ok(Walked::Need(need)),
-                };
+            if !self.enter(value, src, limit, max_depth)? {
+                self.pending = Some(value);
+                return self.need(src, limit);
             }
         }
         Ok(Walked::End(self.at))
+    }
+
+    /// What is missing at least: a byte, or what is skipped, and a byte behind it.
+    fn need(&self, src: &[u8], limit: usize) -> Result<Walked, CodecError> {
+        let need = self.at.max(src.len()) + 1;
+        match need > limit {
+            true => Err(too_large(need, limit)),
+            false => Ok(Walked::Need(need)),
+        }
     }
 
     /// Looks at what comes next in the innermost struct or container.
@@ -211,7 +215,6 @@ impl Walker {
                 self.elements(container, limit, max_depth)?;
             }
         }
-        self.pending = None;
         Ok(true)
     }
 
@@ -253,7 +256,21 @@ impl Walker {
     }
 }
 
-fn too_large(bytes: usize, limit: usize) -> CodecError {
+/// Asks for more of an unframed message, of which `have` bytes came and `need` are
+/// the least that it has.
+///
+/// Readers make room for exactly what they are told. A need that grows with every
+/// read would make each of them a small one, and the copying quadratic; so what is
+/// not much more than what is there is not told.
+pub(crate) fn more(need: usize, have: usize) -> Decoded {
+    match need > have.saturating_add(have / 2) {
+        true => Decoded::need(need),
+        false => Decoded::Need(None),
+    }
+}
+
+/// What is said of an unframed message.
+pub(crate) fn too_large(bytes: usize, limit: usize) -> CodecError {
     let detail = format!("message of {bytes} bytes or more is over the limit of {limit}");
     CodecError::new(CodecErrorKind::TooLarge, detail)
 }

@@ -164,6 +164,21 @@ impl<'a> Driven<'a> {
         mutation: &Mutation,
         request: Option<&Metadata>,
     ) -> Result<(Encoded, Vec<u8>), Failure> {
+        self.try_encode(message, id, mutation, request)?
+            .map_err(|error| {
+                let detail = format!("refuses to write under id {id}: {error}");
+                self.scene.fail(Method::Encode, 0, detail)
+            })
+    }
+
+    /// The same, for a message that the codec may find that it cannot write.
+    pub(crate) fn try_encode(
+        &mut self,
+        message: &Message,
+        id: WireId,
+        mutation: &Mutation,
+        request: Option<&Metadata>,
+    ) -> Result<Result<(Encoded, Vec<u8>), CodecError>, Failure> {
         let context = EncodeContext {
             id,
             mutation,
@@ -172,13 +187,7 @@ impl<'a> Driven<'a> {
         let (result, bytes) = self.write(Method::Encode, |codec, dst| {
             codec.encode(message, &context, dst)
         })?;
-        match result {
-            Ok(encoded) => Ok((encoded, bytes)),
-            Err(error) => {
-                let detail = format!("refuses to write under id {id}: {error}");
-                Err(self.scene.fail(Method::Encode, 0, detail))
-            }
-        }
+        Ok(result.map(|encoded| (encoded, bytes)))
     }
 
     pub(crate) fn on_error(

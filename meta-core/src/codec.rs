@@ -88,7 +88,8 @@ pub trait Codec: Send {
     ) -> Result<(), CodecError>;
 
     /// Writes a ping, a pong, a goodbye or a stream reset; `false` where the
-    /// protocol has none.
+    /// protocol has none. A goodbye may be put off, so that the peer is told with
+    /// what is written to it next.
     ///
     /// # Errors
     ///

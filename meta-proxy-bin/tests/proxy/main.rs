@@ -13,4 +13,5 @@ mod rest;
 mod serve;
 mod start;
 mod thrift;
+mod thrift_streams;
 mod toy;

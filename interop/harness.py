@@ -93,6 +93,9 @@ class Process:
 
 
 class Proxy(Process):
+    # Another proxy has other statistics, and is asked only what clients see.
+    ours = True
+
     def __init__(self, command, protocol, upstreams, *flags):
         self.port = free_port()
         self._admin = f"{HOST}:{free_port()}"
@@ -137,10 +140,18 @@ class Proxy(Process):
         """Nothing is in flight once the clients are gone, or still connected but idle,
         and the time is over that a oneway call of Go's may hold a connection to its
         server."""
+        if not self.ours:
+            return
         deadline = time.monotonic() + REQUEST_TIMEOUT + 5
         while (active := self.active(connected)) and time.monotonic() < deadline:
             time.sleep(0.05)
         assert not active, f"still counted: {active}"
+
+    def expect_decoding_errors(self, count):
+        """So many messages of clients could not be read."""
+        if self.ours:
+            errors = self.stats()["meta_protocol.quick.request_decoding_error"]
+            assert errors == count, f"{errors} decoding errors counted, not {count}"
 
 
 class Bench(contextlib.ExitStack):

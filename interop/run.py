@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 
-from harness import LOGS, Report
+from harness import LOGS, Proxy, Report
 
 PROTOCOLS = ["thrift", "dubbo"]
 
@@ -33,6 +33,7 @@ def main():
         log.unlink()
 
     proxy = shlex.split(options.proxy_cmd or "") or [os.environ.get("META_PROXY")]
+    Proxy.ours = not options.proxy_cmd
     report = Report(options.filter)
     runs = {"thrift": run_thrift, "dubbo": run_dubbo}
     for protocol in options.protocols or PROTOCOLS:
@@ -42,17 +43,19 @@ def main():
 
 
 def run_thrift(proxy, report, options):
+    import kitex_scenarios
     import matrix
     import scenarios
-    from languages import LANGUAGES, NONBLOCKING
+    from languages import ALL_CLIENTS, ALL_SERVERS
     from processes import ThriftBench
 
     def new_bench():
-        return ThriftBench(LANGUAGES | NONBLOCKING, proxy)
+        return ThriftBench(ALL_CLIENTS, ALL_SERVERS, proxy)
 
     matrix.run(new_bench, report, options)
     if not options.direct:
-        scenarios.run(new_bench, report, options)
+        scenarios.run(scenarios.scenarios(options.full), new_bench, report, options.jobs)
+        scenarios.run(kitex_scenarios.scenarios(options.full), new_bench, report, options.jobs)
 
 
 def run_dubbo(proxy, report, options):

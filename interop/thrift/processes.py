@@ -61,16 +61,18 @@ class Client(Process):
 
 
 class ThriftBench(Bench):
-    """A bench that knows the commands of the languages."""
+    """A bench that knows the programs."""
 
-    def __init__(self, languages, proxy_command):
+    def __init__(self, clients, servers, proxy_command):
         super().__init__("thrift", proxy_command)
-        self._languages = languages
+        self._clients = clients
+        self._servers = servers
 
     def server(self, language, form, port=None):
-        command = self._languages[language].server
-        return self.start(lambda: Server(language, command, form, port or free_port()))
+        program = self._servers[language]
+        form = program.listens or form
+        return self.start(lambda: Server(language, program.command, form, port or free_port()))
 
     def client(self, language, form, port, *flags):
-        command = self._languages[language].client
+        command = self._clients[language].command
         return self.start(lambda: Client(language, command, form, port, *flags))

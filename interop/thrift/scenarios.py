@@ -6,52 +6,79 @@ import socket
 import threading
 import time
 
-import with_apache
+import headers
 from harness import HOST, for_each, free_port
-from languages import FORMS, LANGUAGES
-from suite import Suite
+from languages import CLIENTS, FORMS, HEADER, JSON, SERVERS
+from raw import Raw
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
-from thrift.transport.TSocket import TSocket
 
 # A proxy answers a call that cannot succeed at once.
 PROMPT_MS = 2000
 
 
-def run(new_bench, report, options):
+def run(scenarios, new_bench, report, jobs):
     def run_scenario(item):
         label, scenario = item
         with report.case(label), new_bench() as bench:
             scenario(bench)
 
-    wanted = [item for item in scenarios(options.full) if report.wants(item[0])]
-    for_each(wanted, run_scenario, options.jobs)
+    wanted = [item for item in scenarios if report.wants(item[0])]
+    for_each(wanted, run_scenario, jobs)
 
 
 def scenarios(full):
-    """Each form is tried by some client, and with `full` by each."""
-    for number, language in enumerate(LANGUAGES):
-        for form in FORMS if full else [FORMS[number % len(FORMS)]]:
-            for scenario in (no_server, killed_amid_call, restarted_while_idle, timed_out):
-                name = scenario.__name__.replace("_", " ")
-                yield f"{language} {form}: {name}", functools.partial(scenario, language, form)
-            for case in ("oneway-burst", "oneway-then-idle"):
-                scenario = functools.partial(oneway, language, form, case, declared=False)
-                yield f"{language} {form}: {case}, not declared", scenario
-            for case in ("oneway-burst", "oneway-then-idle", "oneway-alone"):
-                scenario = functools.partial(oneway, language, form, case, declared=True)
-                yield f"{language} {form}: {case}, declared", scenario
-    for form in FORMS:
-        for language in LANGUAGES:
-            scenario = functools.partial(pipelined_to_several, language, form)
-            yield f"{language} {form}: pipelined to several servers", scenario
+    for language, form in talks(full):
+        for scenario in (no_server, killed_amid_call, restarted_while_idle, timed_out):
+            yield of(scenario, language, form)
+        some = ("oneway-burst", "oneway-then-idle")
+        for case in some:
+            scenario = functools.partial(oneway, language, form, case, declared=False)
+            yield f"{language} {form}: {case}, not declared", scenario
+        for case in (*some, "oneway-alone") if full or form in FORMS else ():
+            scenario = functools.partial(oneway, language, form, case, declared=True)
+            yield f"{language} {form}: {case}, declared", scenario
+    for form in FORMS + HEADER + JSON:
+        for language in speakers(form):
+            if form in FORMS or full:
+                yield of(pipelined_to_several, language, form)
+            elif (language, form) not in talks(full):
+                # An error of the proxy's is one in this form for each library.
+                yield of(no_server, language, form)
         for scenario in (everyone_at_once, garbage, half_closed, gone_amid_call, drained):
-            name = scenario.__name__.replace("_", " ")
-            yield f"{form}: {name}", functools.partial(scenario, form)
-        if form.protocol == "binary":
+            yield of(scenario, form)
+        if form.protocol == "binary" and form in FORMS:
             # thriftpy2's server takes no such message.
             for server in ("python", "go", "java"):
                 scenario = functools.partial(old_binary, server, form)
                 yield f"{server} {form}: binary without a version", scenario
+    for scenario in headers.SCENARIOS:
+        for server in headers.SERVERS:
+            yield of(scenario, server)
+
+
+def of(scenario, *arguments):
+    name = scenario.__name__.replace("_", " ")
+    return " ".join(map(str, arguments)) + f": {name}", functools.partial(scenario, *arguments)
+
+
+def speakers(form):
+    return [name for name, client in CLIENTS.items() if form in client.forms]
+
+
+def talks(full):
+    """Each form with some client that speaks it, and with `full` with each."""
+    talks = []
+    for number, form in enumerate(FORMS + HEADER + JSON):
+        clients = speakers(form)
+        some = clients if full else [clients[number % len(clients)]]
+        talks += [(client, form) for client in some]
+    return talks
+
+
+def ports(bench, form, *servers):
+    """Those of the servers, started, that take the form."""
+    servers = [server for server in servers if form in SERVERS[server].forms]
+    return [bench.server(server, form).port for server in servers]
 
 
 def no_server(language, form, bench):
@@ -117,8 +144,7 @@ def oneway(language, form, case, bench, declared):
 
 
 def pipelined_to_several(language, form, bench):
-    ports = [bench.server(server, form).port for server in ("python", "go", "thriftpy2")]
-    proxy = bench.proxy(ports)
+    proxy = bench.proxy(ports(bench, form, "python", "go", "thriftpy2"))
     client = bench.client(language, form, proxy.port)
     for _ in range(3):
         client.run("pipelined")
@@ -128,8 +154,8 @@ def pipelined_to_several(language, form, bench):
 
 def everyone_at_once(form, bench):
     """32 clients of each language."""
-    proxy = bench.proxy([bench.server(server, form).port for server in ("python", "go", "java")])
-    clients = [bench.client(language, form, proxy.port) for language in LANGUAGES]
+    proxy = bench.proxy(ports(bench, form, "python", "go", "java"))
+    clients = [bench.client(language, form, proxy.port) for language in speakers(form)]
     for client in clients:
         client.run("void")
     for client in clients:
@@ -163,8 +189,7 @@ def garbage(form, bench):
                 answer = b""
             assert answer == b"", f"{message[:20]!r} was answered"
         client.run("structs")
-    errors = proxy.stats()["meta_protocol.quick.request_decoding_error"]
-    assert errors == len(messages), f"{errors} decoding errors counted, not {len(messages)}"
+    proxy.expect_decoding_errors(len(messages))
     client.kill()
     proxy.settle()
 
@@ -224,24 +249,3 @@ def old_binary(server, form, bench):
         for ms in (50, 1):
             assert raw.suite.recv_slow() == ms
     proxy.settle()
-
-
-class Raw:
-    """Apache's Python client upon a socket that the scenario holds."""
-
-    def __init__(self, form, port, protocols=None):
-        self.socket = socket.create_connection((HOST, port), timeout=10)
-        transport = TSocket()
-        transport.setHandle(self.socket)
-        self._transport = with_apache.TRANSPORTS[form.transport]().getTransport(transport)
-        protocols = protocols or with_apache.PROTOCOLS[form.protocol]()
-        self.suite = Suite.Client(protocols.getProtocol(self._transport))
-
-    def expect_close(self):
-        assert self.socket.recv(1) == b"", "more than the answers"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()

@@ -61,6 +61,14 @@ struct Containers {
   10: map<i64, map<i16, bool>> deep,
 }
 
+// As deep as one makes it.
+struct Deep {
+  1: i32 depth,
+  2: list<bool> flags,
+  3: optional Deep inner,
+  4: list<Deep> more,
+}
+
 exception Refused {
   1: i32 code,
   2: string reason,
@@ -111,6 +119,7 @@ service Suite {
   Optionals echoOptionals(1: Optionals v),
   Choice echoChoice(1: Choice v),
   Containers echoContainers(1: Containers v),
+  Deep echoDeep(1: Deep v),
 
   // The server's own SCALARS and CONTAINERS.
   Scalars scalars(),
@@ -131,6 +140,13 @@ service Suite {
   // Counts a call with `key`; `notified` tells the count.
   oneway void notify(1: string key),
   i32 notified(1: string key),
+
+  // Answers with `reply` as info headers, and returns the call's; none where the
+  // form has no headers.
+  map<string, string> headers(1: map<string, string> reply),
+
+  // The servers of Apache's libraries also know `echoUntyped`, which returns any
+  // struct. It is made by hand: the compiler here knows no uuid yet.
 }
 
 // Known to the clients only.

@@ -1,6 +1,5 @@
 """What a client asks of a server, and what it must get back."""
 
-import math
 import struct
 import threading
 import time
@@ -44,96 +43,6 @@ def application_exception(s, kind, call, *args):
 @case
 def void(s):
     equal(s.suite.ping(), None)
-
-
-@case
-def bools(s):
-    echo(s.suite.echoBool, True, False)
-
-
-@case
-def ints(s):
-    echo(s.suite.echoI8, -128, -1, 0, 127)
-    echo(s.suite.echoI16, -(2**15), -1, 0, 2**15 - 1)
-    echo(s.suite.echoI32, -(2**31), -1, 0, 2**31 - 1)
-    echo(s.suite.echoI64, -(2**63), -1, 0, 2**31, 2**63 - 1)
-
-
-@case
-def doubles(s):
-    echo(s.suite.echoDouble, 0.0, -0.0, 1.5, -1.7976931348623157e308, 5e-324)
-    echo(s.suite.echoDouble, math.inf, -math.inf, math.nan)
-
-
-@case
-def strings(s):
-    echo(s.suite.echoString, "", "plain", "naïve", "漢字", "🦀𝔘", "a\0b\r\n")
-
-
-@case
-def binary(s):
-    echo(s.suite.echoBinary, b"", bytes(range(256)), b"\x80\x01\0\0" * 3)
-
-
-@case
-def enums(s):
-    echo(s.suite.echoColour, s.library.Colour.RED, s.library.Colour.NIGHT)
-
-
-@case
-def structs(s):
-    echo(s.suite.echoScalars, s.library.SCALARS)
-
-
-@case
-def optionals(s):
-    optionals = s.library.Optionals
-    echo(
-        s.suite.echoOptionals,
-        optionals(name="bare"),
-        optionals(name="empty", count=0, note="", flag=False, plain=0),
-        optionals(name="full", count=-1, note="n", flag=True, plain=1, inner=s.library.SCALARS),
-    )
-
-
-@case
-def unions(s):
-    choice = s.library.Choice
-    echo(
-        s.suite.echoChoice,
-        choice(number=0),
-        choice(text="🦀"),
-        choice(flags=[True, False, True]),
-        choice(scalars=s.library.SCALARS),
-    )
-
-
-@case
-def containers(s):
-    echo_containers(s, s.suite, s.library.CONTAINERS)
-
-
-@case
-def empty_containers(s):
-    empty = s.library.Containers(
-        nested=[],
-        flags=[],
-        answers={},
-        both=set(),
-        grid=[],
-        structs={},
-        names=set(),
-        colours={},
-        reals=[],
-        deep={},
-    )
-    echo_containers(s, s.suite, empty)
-
-
-@case
-def constants(s):
-    equal(s.suite.scalars(), s.library.SCALARS)
-    equal(s.library.with_sets(s.suite.containers()), s.library.CONTAINERS)
 
 
 @case

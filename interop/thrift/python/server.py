@@ -50,12 +50,12 @@ class Second:
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--library", choices=["apache", "thriftpy2"], required=True)
+    parser.add_argument("--library", required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--transport", choices=["framed", "buffered"], required=True)
-    parser.add_argument("--protocol", choices=["binary", "compact"], required=True)
-    parser.add_argument("--nonblocking", action="store_true")
+    parser.add_argument("--transport", required=True)
+    parser.add_argument("--protocol", required=True)
+    parser.add_argument("--kind", choices=["threaded", "pool", "nonblocking"], default="threaded")
     args = parser.parse_args()
 
     library = importlib.import_module(f"with_{args.library}")
@@ -67,7 +67,7 @@ def main():
         args.port,
         args.transport,
         args.protocol,
-        args.nonblocking,
+        args.kind,
         suite,
         Second(),
         ready=lambda: print("ready", flush=True),

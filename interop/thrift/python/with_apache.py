@@ -1,20 +1,69 @@
 """The suite through Apache Thrift's library and generated code."""
 
+import threading
+
+import untyped
 from suite import Later, Second, Suite
 from suite.constants import CONTAINERS, SCALARS
-from suite.ttypes import Choice, Colour, Containers, Optionals, Refused, Scalars
+from suite.ttypes import Choice, Colour, Containers, Deep, Optionals, Pair, Refused, Scalars
 from thrift.protocol.TBinaryProtocol import TBinaryProtocolFactory
 from thrift.protocol.TCompactProtocol import TCompactProtocolFactory
+from thrift.protocol.THeaderProtocol import THeaderProtocolFactory
+from thrift.protocol.TJSONProtocol import TJSONProtocolFactory
 from thrift.protocol.TMultiplexedProtocol import TMultiplexedProtocol
 from thrift.server.TNonblockingServer import TNonblockingServer
-from thrift.server.TServer import TThreadedServer
+from thrift.server.TServer import TThreadedServer, TThreadPoolServer
 from thrift.Thrift import TApplicationException as ApplicationException
 from thrift.TMultiplexedProcessor import TMultiplexedProcessor
+from thrift.transport.THeaderTransport import (
+    THeaderClientType,
+    THeaderSubprotocolID,
+    THeaderTransformID,
+)
 from thrift.transport.TSocket import TServerSocket, TSocket
-from thrift.transport.TTransport import TBufferedTransportFactory, TFramedTransportFactory
+from thrift.transport.TTransport import (
+    TBufferedTransportFactory,
+    TFramedTransportFactory,
+    TTransportFactoryBase,
+)
 
-TRANSPORTS = {"framed": TFramedTransportFactory, "buffered": TBufferedTransportFactory}
-PROTOCOLS = {"binary": TBinaryProtocolFactory, "compact": TCompactProtocolFactory}
+
+class HeaderProtocols(THeaderProtocolFactory):
+    """Headers around a protocol, which a server lets its client choose, as it does
+    whether there are headers at all."""
+
+    def __init__(self, inner, zlib):
+        clients = vars(THeaderClientType)
+        clients = [value for name, value in clients.items() if name.isupper()]
+        super().__init__(clients, inner)
+        self._zlib = zlib
+
+    def getProtocol(self, transport):
+        protocol = super().getProtocol(transport)
+        if self._zlib:
+            protocol.add_transform(THeaderTransformID.ZLIB)
+        return protocol
+
+
+TRANSPORTS = {
+    "framed": TFramedTransportFactory,
+    "buffered": TBufferedTransportFactory,
+    # The protocol brings its own.
+    "header": TTransportFactoryBase,
+    "header-zlib": TTransportFactoryBase,
+}
+PROTOCOLS = {
+    "binary": TBinaryProtocolFactory,
+    "compact": TCompactProtocolFactory,
+    "json": TJSONProtocolFactory,
+}
+INNER = {"binary": THeaderSubprotocolID.BINARY, "compact": THeaderSubprotocolID.COMPACT}
+
+
+def protocol_factory(transport, protocol):
+    if transport.startswith("header"):
+        return HeaderProtocols(INNER[protocol], zlib=transport == "header-zlib")
+    return PROTOCOLS[protocol]()
 
 
 def with_sets(containers):
@@ -29,7 +78,7 @@ class Connection:
         socket = TSocket(host, port)
         socket.setTimeout(timeout * 1000)
         self._transport = TRANSPORTS[transport]().getTransport(socket)
-        self._protocol = PROTOCOLS[protocol]().getProtocol(self._transport)
+        self._protocol = protocol_factory(transport, protocol).getProtocol(self._transport)
         self._transport.open()
         self.suite = Later.Client(self._protocol)
 
@@ -46,14 +95,51 @@ class Connection:
     def recv_slow(self):
         return self.suite.recv_slow()
 
+    def set_headers(self, headers):
+        """The next call's."""
+        for key, value in headers.items():
+            self._protocol.set_header(key.encode(), value.encode())
+
+    def headers(self):
+        """The last reply's."""
+        return decoded(self._protocol.get_headers())
+
+    def echo_untyped(self, value):
+        return untyped.echo(self._protocol, value)
+
     def close(self):
         self._transport.close()
 
 
-def serve(host, port, transport, protocol, nonblocking, suite, second, ready):
-    processor = TMultiplexedProcessor()
-    processor.registerDefault(Suite.Processor(suite))
-    processor.registerProcessor("Suite", Suite.Processor(suite))
+def decoded(headers):
+    return {key.decode(): value.decode() for key, value in headers.items()}
+
+
+class Processor(TMultiplexedProcessor):
+    """Tells the handler, which is not told, what protocol its call came by."""
+
+    current = threading.local()
+
+    def process(self, iprot, oprot):
+        self.current.protocol = iprot
+        return super().process(iprot, oprot)
+
+
+def headers(reply):
+    """The handler's method."""
+    protocol = Processor.current.protocol
+    for key, value in reply.items():
+        protocol.set_header(key.encode(), value.encode())
+    return decoded(protocol.get_headers())
+
+
+def serve(host, port, transport, protocol, kind, suite, second, ready):
+    suite.headers = headers
+    services = Suite.Processor(suite)
+    services._processMap[untyped.METHOD] = untyped.process
+    processor = Processor()
+    processor.registerDefault(services)
+    processor.registerProcessor("Suite", services)
     processor.registerProcessor("Second", Second.Processor(second))
 
     class Listener(TServerSocket):
@@ -62,10 +148,14 @@ def serve(host, port, transport, protocol, nonblocking, suite, second, ready):
             ready()
 
     listener = Listener(host, port)
-    protocols = PROTOCOLS[protocol]()
-    if nonblocking:
+    protocols = protocol_factory(transport, protocol)
+    transports = TRANSPORTS[transport]()
+    if kind == "nonblocking":
         server = TNonblockingServer(processor, listener, protocols)
+    elif kind == "pool":
+        server = TThreadPoolServer(processor, listener, transports, protocols, daemon=True)
+        # As many as there will be connections.
+        server.setNumThreads(100)
     else:
-        transports = TRANSPORTS[transport]()
         server = TThreadedServer(processor, listener, transports, protocols, daemon=True)
     server.serve()

@@ -12,10 +12,8 @@ from thriftpy2.server import TThreadedServer
 from thriftpy2.thrift import TApplicationException as ApplicationException
 from thriftpy2.thrift import TClient, TProcessor
 from thriftpy2.transport import (
-    TBufferedTransportFactory,
     TCyBufferedTransportFactory,
     TCyFramedTransportFactory,
-    TFramedTransportFactory,
     TServerSocket,
     TSocket,
 )
@@ -25,7 +23,9 @@ idl = thriftpy2.load(str(Path(__file__).parent.parent / "suite.thrift"), module_
 Choice = idl.Choice
 Colour = idl.Colour
 Containers = idl.Containers
+Deep = idl.Deep
 Optionals = idl.Optionals
+Pair = idl.Pair
 Refused = idl.Refused
 Scalars = idl.Scalars
 SCALARS = idl.SCALARS
@@ -33,15 +33,9 @@ CONTAINERS = idl.CONTAINERS
 # The library does not convert what stands deeper inside a constant.
 CONTAINERS.structs = {k: [idl.Pair(**pair) for pair in v] for k, v in CONTAINERS.structs.items()}
 
-# The Cython transports, its default, serve its Cython binary protocol only.
-FORMS = {
-    ("framed", "binary"): (TCyFramedTransportFactory, TCyBinaryProtocolFactory),
-    ("buffered", "binary"): (TCyBufferedTransportFactory, TCyBinaryProtocolFactory),
-    ("framed", "compact"): (TFramedTransportFactory, TCompactProtocolFactory),
-    ("buffered", "compact"): (TBufferedTransportFactory, TCompactProtocolFactory),
-}
-
-
+# The library's defaults: what it has in Cython, which is all but the compact protocol.
+TRANSPORTS = {"framed": TCyFramedTransportFactory, "buffered": TCyBufferedTransportFactory}
+PROTOCOLS = {"binary": TCyBinaryProtocolFactory, "compact": TCompactProtocolFactory}
 
 
 def with_sets(containers):
@@ -59,11 +53,9 @@ class Connection:
     """A client's connection; `suite` is the service by its bare method names."""
 
     def __init__(self, host, port, transport, protocol, timeout):
-        transports, protocols = FORMS[transport, protocol]
-        self._transport = transports().get_transport(
-            TSocket(host, port, socket_timeout=timeout * 1000)
-        )
-        self._protocol = protocols().get_protocol(self._transport)
+        socket = TSocket(host, port, socket_timeout=timeout * 1000)
+        self._transport = TRANSPORTS[transport]().get_transport(socket)
+        self._protocol = PROTOCOLS[protocol]().get_protocol(self._transport)
         self._transport.open()
         self.suite = TClient(idl.Later, self._protocol)
 
@@ -115,19 +107,18 @@ class Begun:
         return getattr(self._protocol, name)
 
 
-def serve(host, port, transport, protocol, nonblocking, suite, second, ready):
-    assert not nonblocking, "thriftpy2 has no such server"
+def serve(host, port, transport, protocol, kind, suite, second, ready):
+    assert kind == "threaded", f"thriftpy2 has no {kind} server"
 
     class Listener(TServerSocket):
         def listen(self):
             super().listen()
             ready()
 
-    transports, protocols = FORMS[transport, protocol]
     TThreadedServer(
         Processor(suite, second),
         Listener(host, port),
-        itrans_factory=transports(),
-        iprot_factory=protocols(),
+        itrans_factory=TRANSPORTS[transport](),
+        iprot_factory=PROTOCOLS[protocol](),
         daemon=True,
     ).serve()

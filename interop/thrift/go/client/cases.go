@@ -2,14 +2,12 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"math"
 	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,10 +36,16 @@ var cases = map[string]func(*session) error{
 	},
 	"doubles": func(s *session) error {
 		return echo(s.conn.EchoDouble, 0, math.Copysign(0, -1), 1.5, -math.MaxFloat64,
-			math.SmallestNonzeroFloat64, math.Inf(1), math.Inf(-1), math.NaN())
+			math.SmallestNonzeroFloat64)
+	},
+	"infinities": func(s *session) error {
+		return echo(s.conn.EchoDouble, math.Inf(1), math.Inf(-1), math.NaN())
 	},
 	"strings": func(s *session) error {
-		return echo(s.conn.EchoString, "", "plain", "naïve", "漢字", "🦀𝔘", "a\x00b\r\n")
+		return echo(s.conn.EchoString, "", "plain", "naïve", "漢字", "🦀𝔘")
+	},
+	"control-characters": func(s *session) error {
+		return echo(s.conn.EchoString, "a\x00b\r\n\t", "\x01\b\f\x1f", `"quoted" \ /`)
 	},
 	"binary": func(s *session) error {
 		return echo(s.conn.EchoBinary, []byte{}, allBytes(1), bytes.Repeat([]byte{0x80, 1, 0, 0}, 3))
@@ -56,6 +60,13 @@ var cases = map[string]func(*session) error{
 	"unions":               unions,
 	"containers":           containers,
 	"empty-containers":     emptyContainers,
+	"many-elements":        manyElements,
+	"deep":                 deep,
+	"uuids":                uuids,
+	"uuid-containers":      uuidContainers,
+	"many-fields":          manyFields,
+	"headers":              headers,
+	"many-headers":         manyHeaders,
 	"constants":            constants,
 	"arguments":            arguments,
 	"exception":            exception,
@@ -136,80 +147,6 @@ func allBytes(times int) []byte {
 		all[i] = byte(i)
 	}
 	return bytes.Repeat(all, times)
-}
-
-func optionals(s *session) error {
-	return echo(s.conn.EchoOptionals,
-		&suite.Optionals{Name: "bare", Note: "as declared", Plain: 7},
-		&suite.Optionals{Name: "empty", Count: new(int32(0)), Flag: new(false)},
-		&suite.Optionals{
-			Name: "full", Count: new(int32(-1)), Note: "n", Flag: new(true), Plain: 1,
-			Inner: suite.SCALARS,
-		},
-	)
-}
-
-func unions(s *session) error {
-	return echo(s.conn.EchoChoice,
-		&suite.Choice{Number: new(int32(0))},
-		&suite.Choice{Text: new("🦀")},
-		&suite.Choice{Flags: []bool{true, false, true}},
-		&suite.Choice{Scalars: suite.SCALARS},
-	)
-}
-
-// sorted orders the sets, which in Go are slices.
-func sorted(c *suite.Containers) *suite.Containers {
-	if c != nil {
-		byText := func(a, b bool) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) }
-		slices.SortFunc(c.Both, byText)
-		slices.Sort(c.Names)
-		for _, sets := range c.Nested {
-			for _, set := range sets {
-				slices.Sort(set)
-			}
-		}
-	}
-	return c
-}
-
-func init() {
-	sorted(suite.CONTAINERS)
-}
-
-func containers(s *session) error {
-	got, err := s.conn.EchoContainers(ctx, suite.CONTAINERS)
-	return returned(suite.CONTAINERS)(sorted(got), err)
-}
-
-func emptyContainers(s *session) error {
-	return echo(s.conn.EchoContainers, &suite.Containers{
-		Nested:  []map[string][]int32{},
-		Flags:   []bool{},
-		Answers: map[int32]bool{},
-		Both:    []bool{},
-		Grid:    [][]bool{},
-		Structs: map[string][]*suite.Pair{},
-		Names:   []string{},
-		Colours: map[suite.Colour]string{},
-		Reals:   []float64{},
-		Deep:    map[int64]map[int16]bool{},
-	})
-}
-
-func constants(s *session) error {
-	got, err := s.conn.Containers(ctx)
-	return errors.Join(
-		returned(suite.SCALARS)(s.conn.Scalars(ctx)),
-		returned(suite.CONTAINERS)(sorted(got), err),
-	)
-}
-
-func arguments(s *session) error {
-	return errors.Join(
-		returned("-7 naïve 🦀 1099511627774")(s.conn.Join(ctx, -7, "naïve 🦀", []int64{1 << 40, -5, 3})),
-		returned("0  0")(s.conn.Join(ctx, 0, "", nil)),
-	)
 }
 
 func exception(s *session) error {

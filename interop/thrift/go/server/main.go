@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/apache/thrift/lib/go/thrift"
+	"interop/untyped"
 	"interop/wire"
 	"suite"
 )
@@ -21,8 +22,10 @@ func main() {
 
 	handler := &handler{notified: map[string]int32{}}
 	processor := thrift.NewTMultiplexedProcessor()
-	processor.RegisterDefault(suite.NewSuiteProcessor(handler))
-	processor.RegisterProcessor("Suite", suite.NewSuiteProcessor(handler))
+	services := suite.NewSuiteProcessor(handler)
+	services.AddToProcessorMap(untyped.Method, echoUntyped{})
+	processor.RegisterDefault(services)
+	processor.RegisterProcessor("Suite", services)
 	processor.RegisterProcessor("Second", suite.NewSecondProcessor(second{}))
 
 	socket, err := thrift.NewTServerSocket(form.Address())
@@ -74,6 +77,10 @@ func (*handler) EchoContainers(_ context.Context, v *suite.Containers) (*suite.C
 	return v, nil
 }
 
+func (*handler) EchoDeep(_ context.Context, v *suite.Deep) (*suite.Deep, error) {
+	return v, nil
+}
+
 func (*handler) Scalars(context.Context) (*suite.Scalars, error) {
 	return suite.SCALARS, nil
 }
@@ -118,6 +125,40 @@ func (h *handler) Notified(_ context.Context, key string) (int32, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.notified[key], nil
+}
+
+func (*handler) Headers(ctx context.Context, reply map[string]string) (map[string]string, error) {
+	if helper, ok := thrift.GetResponseHelper(ctx); ok {
+		// They would stay for all answers on this connection.
+		helper.ClearHeaders()
+		for key, value := range reply {
+			helper.SetHeader(key, value)
+		}
+	}
+	headers := map[string]string{}
+	for _, key := range thrift.GetReadHeaderList(ctx) {
+		headers[key], _ = thrift.GetHeader(ctx, key)
+	}
+	return headers, nil
+}
+
+// echoUntyped is the processor of a method that no generated code knows.
+type echoUntyped struct{}
+
+func (echoUntyped) Process(ctx context.Context, id int32, in, out thrift.TProtocol) (bool, thrift.TException) {
+	var value untyped.Struct
+	err := errors.Join(value.Read(ctx, in), in.ReadMessageEnd(ctx))
+	if err != nil || len(value) != 1 {
+		return false, thrift.WrapTException(fmt.Errorf("%d arguments: %w", len(value), err))
+	}
+	value[0].ID = 0
+	err = errors.Join(
+		out.WriteMessageBegin(ctx, untyped.Method, thrift.REPLY, id),
+		value.Write(ctx, out),
+		out.WriteMessageEnd(ctx),
+		out.Flush(ctx),
+	)
+	return err == nil, thrift.WrapTException(err)
 }
 
 type second struct{}

@@ -6,6 +6,7 @@ import (
 	"log"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/apache/thrift/lib/go/thrift"
 )
@@ -21,8 +22,8 @@ func Flags() *Form {
 	var form Form
 	flag.StringVar(&form.host, "host", "127.0.0.1", "")
 	flag.IntVar(&form.port, "port", 0, "")
-	flag.StringVar(&form.transport, "transport", "", "framed or buffered")
-	flag.StringVar(&form.protocol, "protocol", "", "binary or compact")
+	flag.StringVar(&form.transport, "transport", "", "framed, buffered, header or header-zlib")
+	flag.StringVar(&form.protocol, "protocol", "", "binary, compact or json")
 	return &form
 }
 
@@ -38,6 +39,8 @@ func (f *Form) Transports() thrift.TTransportFactory {
 		return thrift.NewTFramedTransportFactoryConf(thrift.NewTTransportFactory(), nil)
 	case "buffered":
 		return thrift.NewTBufferedTransportFactory(4096)
+	case "header", "header-zlib":
+		return thrift.NewTHeaderTransportFactoryConf(nil, f.headers())
 	}
 	log.Fatalf("unknown transport %q", f.transport)
 	return nil
@@ -45,12 +48,34 @@ func (f *Form) Transports() thrift.TTransportFactory {
 
 // Protocols makes the protocol upon a transport.
 func (f *Form) Protocols() thrift.TProtocolFactory {
+	if strings.HasPrefix(f.transport, "header") {
+		return thrift.NewTHeaderProtocolFactoryConf(f.headers())
+	}
 	switch f.protocol {
 	case "binary":
 		return thrift.NewTBinaryProtocolFactoryConf(nil)
 	case "compact":
 		return thrift.NewTCompactProtocolFactoryConf(nil)
+	case "json":
+		return thrift.NewTJSONProtocolFactory()
 	}
 	log.Fatalf("unknown protocol %q", f.protocol)
 	return nil
+}
+
+// headers says what is inside, to which a server keeps only if its client does.
+func (f *Form) headers() *thrift.TConfiguration {
+	config := &thrift.TConfiguration{}
+	switch f.protocol {
+	case "binary":
+		config.THeaderProtocolID = new(thrift.THeaderProtocolBinary)
+	case "compact":
+		config.THeaderProtocolID = new(thrift.THeaderProtocolCompact)
+	default:
+		log.Fatalf("no headers around protocol %q", f.protocol)
+	}
+	if f.transport == "header-zlib" {
+		config.THeaderTransforms = []thrift.THeaderTransformID{thrift.TransformZlib}
+	}
+	return config
 }

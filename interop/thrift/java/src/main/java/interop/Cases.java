@@ -43,8 +43,16 @@ final class Cases {
       case "bools" -> echo(cases.suite::echoBool, true, false);
       case "ints" -> cases.ints();
       case "doubles" -> cases.doubles();
+      case "infinities" ->
+          echo(
+              cases.suite::echoDouble,
+              Double.POSITIVE_INFINITY,
+              Double.NEGATIVE_INFINITY,
+              Double.NaN);
       case "strings" ->
-          echo(cases.suite::echoString, "", "plain", "naïve", "漢字", "🦀𝔘", "a\0b\r\n");
+          echo(cases.suite::echoString, "", "plain", "naïve", "漢字", "🦀𝔘");
+      case "control-characters" ->
+          echo(cases.suite::echoString, "a\0b\r\n\t", "\001\b\f\037", "\"quoted\" \\ /");
       case "binary" ->
           echo(
               cases.suite::echoBinary,
@@ -57,6 +65,10 @@ final class Cases {
       case "unions" -> cases.unions();
       case "containers" -> echo(cases.suite::echoContainers, suiteConstants.CONTAINERS);
       case "empty-containers" -> cases.emptyContainers();
+      case "many-elements" -> echo(cases.suite::echoContainers, Values.manyElements());
+      case "deep" -> echo(cases.suite::echoDeep, Values.deepByField(60), Values.deepByList(30));
+      case "uuids" -> cases.untyped(Values.uuids());
+      case "many-fields" -> cases.untyped(Values.manyFields());
       case "constants" -> cases.constants();
       case "arguments" -> cases.arguments();
       case "exception" -> cases.exception();
@@ -130,7 +142,6 @@ final class Cases {
 
   private void doubles() throws Exception {
     echo(suite::echoDouble, 0.0, -0.0, 1.5, -Double.MAX_VALUE, Double.MIN_VALUE);
-    echo(suite::echoDouble, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, Double.NaN);
   }
 
   private void optionals() throws Exception {
@@ -162,6 +173,10 @@ final class Cases {
         new Containers(
             List.of(), List.of(), Map.of(), Set.of(), List.of(), Map.of(), Set.of(), Map.of(),
             List.of(), Map.of()));
+  }
+
+  private void untyped(Untyped.Struct value) throws Exception {
+    equal(Untyped.echo(connection.protocol(), value), value);
   }
 
   private void constants() throws Exception {

@@ -4,6 +4,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.apache.thrift.protocol.TBinaryProtocol;
 import org.apache.thrift.protocol.TCompactProtocol;
+import org.apache.thrift.protocol.TJSONProtocol;
 import org.apache.thrift.protocol.TProtocolFactory;
 import org.apache.thrift.transport.TTransportFactory;
 import org.apache.thrift.transport.layered.TFramedTransport;
@@ -35,16 +36,13 @@ record Form(List<String> args) {
     return switch (value("--protocol", null)) {
       case "binary" -> new TBinaryProtocol.Factory();
       case "compact" -> new TCompactProtocol.Factory();
-      default -> throw new IllegalArgumentException("--protocol binary|compact");
+      case "json" -> new TJSONProtocol.Factory();
+      default -> throw new IllegalArgumentException("--protocol binary|compact|json");
     };
   }
 
   String value(String flag, String otherwise) {
     int at = args.indexOf(flag);
     return at < 0 ? otherwise : args.get(at + 1);
-  }
-
-  boolean has(String flag) {
-    return args.contains(flag);
   }
 }

@@ -7,6 +7,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import suite.Choice;
 import suite.Colour;
 import suite.Containers;
+import suite.Deep;
 import suite.Optionals;
 import suite.Refused;
 import suite.Scalars;
@@ -90,6 +91,11 @@ final class Handler implements Suite.Iface {
   }
 
   @Override
+  public Deep echoDeep(Deep v) {
+    return v;
+  }
+
+  @Override
   public Scalars scalars() {
     return suiteConstants.SCALARS;
   }
@@ -132,5 +138,11 @@ final class Handler implements Suite.Iface {
   @Override
   public int notified(String key) {
     return notified.getOrDefault(key, 0);
+  }
+
+  /** The library has no header transport. */
+  @Override
+  public Map<String, String> headers(Map<String, String> reply) {
+    return Map.of();
   }
 }

@@ -2,6 +2,9 @@ package interop;
 
 import java.net.InetSocketAddress;
 import org.apache.thrift.TMultiplexedProcessor;
+import org.apache.thrift.TProcessor;
+import org.apache.thrift.server.THsHaServer;
+import org.apache.thrift.server.TNonblockingServer;
 import org.apache.thrift.server.TServer;
 import org.apache.thrift.server.TThreadPoolServer;
 import org.apache.thrift.server.TThreadedSelectorServer;
@@ -14,31 +17,41 @@ import suite.Suite;
 public final class Server {
   public static void main(String[] args) throws Exception {
     Form form = new Form(args);
-    Suite.Iface handler = new Handler();
+    TProcessor services = Untyped.before(new Suite.Processor<Suite.Iface>(new Handler()));
     TMultiplexedProcessor processor = new TMultiplexedProcessor();
-    processor.registerDefault(new Suite.Processor<>(handler));
-    processor.registerProcessor("Suite", new Suite.Processor<>(handler));
+    processor.registerDefault(services);
+    processor.registerProcessor("Suite", services);
     processor.registerProcessor("Second", new Second.Processor<Second.Iface>(() -> "second"));
 
-    TServer server = form.has("--nonblocking") ? nonblocking(form, processor) : threaded(form, processor);
+    InetSocketAddress address = new InetSocketAddress(form.host(), form.port());
+    TServer server =
+        switch (form.value("--kind", "pool")) {
+          case "pool" ->
+              new TThreadPoolServer(
+                  new TThreadPoolServer.Args(new TServerSocket(address))
+                      .processor(processor)
+                      .transportFactory(form.transports())
+                      .protocolFactory(form.protocols()));
+          // The others take framed messages only.
+          case "selector" ->
+              new TThreadedSelectorServer(
+                  new TThreadedSelectorServer.Args(new TNonblockingServerSocket(address))
+                      .processor(processor)
+                      .protocolFactory(form.protocols()));
+          case "hsha" ->
+              new THsHaServer(
+                  new THsHaServer.Args(new TNonblockingServerSocket(address))
+                      .processor(processor)
+                      .protocolFactory(form.protocols()));
+          case "nonblocking" ->
+              new TNonblockingServer(
+                  new TNonblockingServer.Args(new TNonblockingServerSocket(address))
+                      .processor(processor)
+                      .protocolFactory(form.protocols()));
+          default ->
+              throw new IllegalArgumentException("--kind pool|selector|hsha|nonblocking");
+        };
     System.out.println("ready");
     server.serve();
-  }
-
-  private static TServer threaded(Form form, TMultiplexedProcessor processor) throws Exception {
-    InetSocketAddress address = new InetSocketAddress(form.host(), form.port());
-    return new TThreadPoolServer(
-        new TThreadPoolServer.Args(new TServerSocket(address))
-            .processor(processor)
-            .transportFactory(form.transports())
-            .protocolFactory(form.protocols()));
-  }
-
-  private static TServer nonblocking(Form form, TMultiplexedProcessor processor) throws Exception {
-    InetSocketAddress address = new InetSocketAddress(form.host(), form.port());
-    return new TThreadedSelectorServer(
-        new TThreadedSelectorServer.Args(new TNonblockingServerSocket(address))
-            .processor(processor)
-            .protocolFactory(form.protocols()));
   }
 }

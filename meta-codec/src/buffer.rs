@@ -114,17 +114,17 @@ impl ReadBuffer {
     }
 
     /// Room for the rest of a long message: exactly that where its length is
-    /// known, else as much again as is there.
+    /// known, else as much again as is there. A codec that walks its messages may
+    /// know of a little more only, time after time: then half as much again.
     fn make_room(&mut self) {
         let spare = self.bytes.capacity() - self.bytes.len();
         if spare > 0 && self.need <= self.bytes.capacity() {
             return;
         }
-        let wanted = self.need.max(self.bytes.len().saturating_mul(2));
-        let capacity = if self.need > self.bytes.len() {
-            self.need
-        } else {
-            wanted
+        let length = self.bytes.len();
+        let capacity = match self.need > length {
+            true => self.need.max(length.saturating_add(length / 2)),
+            false => length.saturating_mul(2),
         };
         let mut grown = BytesMut::with_capacity(capacity);
         grown.extend_from_slice(&self.bytes);

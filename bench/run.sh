@@ -18,14 +18,19 @@ target=${CARGO_TARGET_DIR:-$root/target}
 
 # The peers selected; empty for all.
 peers=
+protocol=
 previous=
 for argument in "$@"; do
-    case $argument in
-        --peers=*) peers=${argument#--peers=} ;;
-        *) [[ $previous == --peers ]] && peers=$argument ;;
+    case $previous=$argument in
+        *=--peers=*) peers=${argument#--peers=} ;;
+        *=--protocol=*) protocol=${argument#--protocol=} ;;
+        --peers=*) peers=$argument ;;
+        --protocol=*) protocol=$argument ;;
     esac
     previous=$argument
 done
+# The forms are compared with each other, all through our proxy.
+[[ $protocol == thrift-forms ]] && peers=ours
 
 wants() {
     [[ -z $peers || ,$peers, == *,"$1",* ]]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Envoy's thrift_proxy, started with the flags of `meta-proxy quick`.
 
-For `run.sh --proxy-cmd ./envoy_thrift.py thrift`; docs/thrift-envoy.md has what comes out.
+For `run.sh --proxy-cmd ./envoy_thrift.py thrift`; docs/comparison-thrift.md has what comes out.
 The program is the one that ENVOY names, or that run.sh installs.
 
 Of the flags, thrift_proxy has no like for --multiplexing (a call always has a connection

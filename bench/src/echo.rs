@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use crate::net::{Fill, Inbox, Outbox};
-use crate::protocol::{self, Protocol};
+use crate::protocol::{self, Form, Protocol};
 use crate::sys;
 
 /// No more calls are read from a connection while this much is to be sent.
@@ -29,6 +29,9 @@ pub(crate) struct EchoArgs {
     /// Protocol to speak.
     #[arg(long, default_value = "thrift")]
     protocol: String,
+    /// Which of Thrift's forms; framed-binary unless given.
+    #[arg(long, value_enum)]
+    form: Option<Form>,
     /// CPU to run on.
     #[arg(long)]
     cpu: Option<usize>,
@@ -36,7 +39,7 @@ pub(crate) struct EchoArgs {
 
 /// Serves until killed.
 pub(crate) fn run(args: &EchoArgs) -> Result<()> {
-    let protocol = protocol::by_name(&args.protocol)?;
+    let protocol = protocol::by_name(&args.protocol, args.form)?;
     if let Some(cpu) = args.cpu {
         sys::pin_to_cpu(cpu).context("cannot pin to the CPU")?;
     }

@@ -19,7 +19,7 @@ pub(crate) use engine::run;
 pub(crate) use idle::IdleConnections;
 pub(crate) use latency::Latency;
 
-use crate::protocol;
+use crate::protocol::{self, Form};
 use crate::{procfs, sys};
 
 /// What load to make.
@@ -66,6 +66,9 @@ pub(crate) struct LoadArgs {
     /// Protocol to speak.
     #[arg(long, default_value = "thrift")]
     protocol: String,
+    /// Which of Thrift's forms; framed-binary unless given.
+    #[arg(long, value_enum)]
+    form: Option<Form>,
     /// Number of connections.
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -100,7 +103,7 @@ pub(crate) struct LoadArgs {
 
 /// Makes the load and prints the result as JSON.
 pub(crate) fn run_command(args: &LoadArgs) -> Result<()> {
-    let protocol = protocol::by_name(&args.protocol)?;
+    let protocol = protocol::by_name(&args.protocol, args.form)?;
     if args.connections == 0 || args.in_flight == 0 {
         bail!("at least one connection and one call in flight");
     }

@@ -10,14 +10,20 @@ mod thrift;
 
 use std::{fmt, mem};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 
+pub(crate) use self::thrift::Form;
 use crate::pattern::Body;
 
 /// A protocol's framing, calls and replies.
 pub(crate) trait Protocol: fmt::Debug + Sync {
     /// The name by which the proxy and the command line know the protocol.
     fn name(&self) -> &'static str;
+
+    /// Which of the protocol's forms this is, if it has several.
+    fn form(&self) -> Option<Form> {
+        None
+    }
 
     /// The length of the argument with which a request has the size `size`, by
     /// the protocol's own idea of size.
@@ -91,11 +97,27 @@ impl<'a> Iterator for Value<'a> {
     }
 }
 
-/// Looks a protocol up.
-pub(crate) fn by_name(name: &str) -> Result<&'static dyn Protocol> {
+/// Looks a protocol up; without a form, Thrift is framed binary.
+pub(crate) fn by_name(name: &str, form: Option<Form>) -> Result<&'static dyn Protocol> {
     match name {
-        "dubbo" => Ok(&dubbo::Dubbo),
-        "thrift" => Ok(&thrift::Thrift),
+        "dubbo" => {
+            ensure!(form.is_none(), "Dubbo has no forms");
+            Ok(&dubbo::Dubbo)
+        }
+        "thrift" => Ok(thrift::in_form(form.unwrap_or(Form::BASE))),
         other => bail!("no such protocol: {other}"),
     }
+}
+
+/// Every protocol in every form.
+#[cfg(test)]
+pub(crate) fn all() -> Vec<&'static dyn Protocol> {
+    use clap::ValueEnum;
+
+    let forms = Form::value_variants().iter();
+    let thrift = forms.map(|&form| thrift::in_form(form));
+    [&dubbo::Dubbo as &'static dyn Protocol]
+        .into_iter()
+        .chain(thrift)
+        .collect()
 }

@@ -1,33 +1,44 @@
-//! Thrift: strict binary protocol in framed transport.
+//! Thrift, in the forms that clients speak.
 //!
-//! The call is `string echo(1: string message)`. Frames are a 4-byte length,
-//! the version and message type, the method name, the sequence id, and a
-//! struct of one string field: field 1 in the arguments, field 0 in the
-//! result.
+//! The call is `string echo(1: string message)`. A form is a transport, which
+//! tells where a message ends and may carry headers, and a protocol, which
+//! tells how a message is written: its type, the method name, the sequence id,
+//! and a struct of one string field. That is field 1 in the arguments and field
+//! 0 in the result.
 
-use anyhow::{Context, Result, bail, ensure};
+mod encoding;
+mod form;
+mod transport;
+mod wire;
 
-use super::{Protocol, Reply, Value};
+use anyhow::{Result, ensure};
+use clap::ValueEnum;
+
+use self::encoding::{CALL, Head, Message, REPLY};
+pub(crate) use self::form::Form;
+use self::transport::{Direction, TRACE_ID, Unwrapped};
+use super::{Protocol, Reply};
 use crate::pattern::Body;
 
 const METHOD: &[u8] = b"echo";
-const VERSION: u32 = 0x8001_0000;
-const CALL: u32 = 1;
-const REPLY: u32 = 2;
-const TYPE_STOP: u8 = 0;
-const TYPE_STRING: u8 = 11;
 const ARGUMENT: u16 = 1;
 const SUCCESS: u16 = 0;
-/// Longer frames are taken for garbage.
-const MAX_FRAME: usize = 64 << 20;
 
-/// The framed binary flavour of Thrift.
-#[derive(Debug)]
-pub(crate) struct Thrift;
+/// Thrift in a form.
+pub(super) fn in_form(form: Form) -> &'static dyn Protocol {
+    let mut forms = Form::value_variants().iter();
+    forms
+        .find(|&&other| other == form)
+        .unwrap_or(&Form::FramedBinary)
+}
 
-impl Protocol for Thrift {
+impl Protocol for Form {
     fn name(&self) -> &'static str {
         "thrift"
+    }
+
+    fn form(&self) -> Option<Form> {
+        Some(*self)
     }
 
     /// The argument's size is the request's.
@@ -36,12 +47,7 @@ impl Protocol for Thrift {
     }
 
     fn frame_len(&self, bytes: &[u8]) -> Result<Option<usize>> {
-        let Some(prefix) = bytes.first_chunk::<4>() else {
-            return Ok(None);
-        };
-        let payload = u32::from_be_bytes(*prefix) as usize;
-        ensure!(payload <= MAX_FRAME, "frame of {payload} bytes");
-        Ok(Some(4 + payload))
+        self.transport().frame_len(bytes, self.encoding())
     }
 
     fn call_id(&self, count: u64) -> u64 {
@@ -50,39 +56,63 @@ impl Protocol for Thrift {
     }
 
     fn write_request(&self, id: u64, body: &Body<'_>, out: &mut Vec<u8>) {
-        write_head(CALL, METHOD, id as u32, ARGUMENT, body.len(), out);
-        body.write(0..body.len(), out);
-        out.push(TYPE_STOP);
+        let id = id as u32;
+        let head = Head {
+            kind: CALL,
+            name: METHOD,
+            id,
+            field: ARGUMENT,
+        };
+        let mut trace_id = Vec::with_capacity(TRACE_ID);
+        body.write(0..body.len().min(TRACE_ID), &mut trace_id);
+        let (direction, encoding) = (Direction::Call { id }, self.encoding());
+        self.transport()
+            .wrap(direction, encoding, &trace_id, out, |out| {
+                encoding.write_body(&head, body, out);
+            });
     }
 
     fn write_reply(&self, request: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let call = Message::parse(request)?;
-        ensure!(call.kind == CALL, "message type {} is no call", call.kind);
-        ensure!(call.field == ARGUMENT, "argument {}", call.field);
-        write_head(REPLY, call.name, call.id, SUCCESS, call.value.len(), out);
-        out.extend_from_slice(call.value);
-        out.push(TYPE_STOP);
+        let (unwrapped, Message { head, value }) = self.read(request)?;
+        ensure!(head.kind == CALL, "message type {} is no call", head.kind);
+        ensure!(head.field == ARGUMENT, "argument {}", head.field);
+        let trace_id = &value[..value.len().min(TRACE_ID)];
+        let call = Direction::Call { id: head.id };
+        self.transport().verify(&unwrapped, call, trace_id)?;
+
+        let head = Head {
+            kind: REPLY,
+            field: SUCCESS,
+            ..head
+        };
+        let (direction, encoding) = (Direction::Reply { id: head.id }, self.encoding());
+        self.transport()
+            .wrap(direction, encoding, trace_id, out, |out| {
+                encoding.write_encoded(&head, value, out);
+            });
         Ok(())
     }
 
     fn read_reply<'a>(&self, frame: &'a [u8]) -> Result<Reply<'a>> {
-        let reply = Message::parse(frame)?;
-        if reply.kind != REPLY || reply.field != SUCCESS {
-            bail!(
-                "message type {} field {} instead of a result: {:?}",
-                reply.kind,
-                reply.field,
-                String::from_utf8_lossy(&reply.value[..reply.value.len().min(200)])
-            );
-        }
+        let (unwrapped, Message { head, value }) = self.read(frame)?;
         ensure!(
-            reply.name == METHOD,
-            "reply to method {:?}",
-            String::from_utf8_lossy(reply.name)
+            head.kind == REPLY && head.field == SUCCESS,
+            "message type {} field {} instead of a result: {:?}",
+            head.kind,
+            head.field,
+            String::from_utf8_lossy(&value[..value.len().min(200)])
         );
+        ensure!(
+            head.name == METHOD,
+            "reply to method {:?}",
+            String::from_utf8_lossy(head.name)
+        );
+        let trace_id = &value[..value.len().min(TRACE_ID)];
+        let reply = Direction::Reply { id: head.id };
+        self.transport().verify(&unwrapped, reply, trace_id)?;
         Ok(Reply {
-            id: u64::from(reply.id),
-            body: Value::whole(reply.value),
+            id: u64::from(head.id),
+            body: self.encoding().value(value),
         })
     }
 
@@ -99,105 +129,16 @@ impl Protocol for Thrift {
     }
 }
 
-/// Appends everything in front of the string field's bytes.
-fn write_head(kind: u32, name: &[u8], id: u32, field: u16, len: usize, out: &mut Vec<u8>) {
-    let payload = 4 + 4 + name.len() + 4 + 1 + 2 + 4 + len + 1;
-    out.reserve(4 + payload);
-    out.extend_from_slice(&(payload as u32).to_be_bytes());
-    out.extend_from_slice(&(VERSION | kind).to_be_bytes());
-    out.extend_from_slice(&(name.len() as u32).to_be_bytes());
-    out.extend_from_slice(name);
-    out.extend_from_slice(&id.to_be_bytes());
-    out.push(TYPE_STRING);
-    out.extend_from_slice(&field.to_be_bytes());
-    out.extend_from_slice(&(len as u32).to_be_bytes());
-}
-
-/// A message whose struct has exactly one field, a string.
-struct Message<'a> {
-    kind: u32,
-    name: &'a [u8],
-    id: u32,
-    field: u16,
-    value: &'a [u8],
-}
-
-impl<'a> Message<'a> {
-    fn parse(frame: &'a [u8]) -> Result<Self> {
-        let mut rest = frame.get(4..).context("no frame")?;
-        let head = take_u32(&mut rest)?;
-        ensure!(head & 0xffff_0000 == VERSION, "version {head:#x}");
-        let name_len = take_u32(&mut rest)? as usize;
-        let name = take(&mut rest, name_len)?;
-        let id = take_u32(&mut rest)?;
-        let kind = head & 0xff;
-        let field = take(&mut rest, 3)?;
-        ensure!(
-            field[0] == TYPE_STRING,
-            "message type {kind}: first field has type {}",
-            field[0]
-        );
-        let field = u16::from_be_bytes([field[1], field[2]]);
-        let value_len = take_u32(&mut rest)? as usize;
-        let value = take(&mut rest, value_len)?;
-        // An exception reply has more fields; its first one says what is wrong.
-        if kind == CALL || kind == REPLY {
-            ensure!(rest == [TYPE_STOP], "{} bytes too many", rest.len());
-        }
-        Ok(Self {
-            kind,
-            name,
-            id,
-            field,
-            value,
-        })
+impl Form {
+    fn read(self, frame: &[u8]) -> Result<(Unwrapped<'_>, Message<'_>)> {
+        let encoding = self.encoding();
+        let unwrapped = self.transport().unwrap(frame, encoding)?;
+        let mut rest = unwrapped.message;
+        let message = encoding.take(&mut rest)?;
+        ensure!(rest.is_empty(), "{} bytes too many", rest.len());
+        Ok((unwrapped, message))
     }
-}
-
-fn take<'a>(rest: &mut &'a [u8], len: usize) -> Result<&'a [u8]> {
-    rest.split_off(..len).context("message cut short")
-}
-
-fn take_u32(rest: &mut &[u8]) -> Result<u32> {
-    let bytes = rest.split_off(..4).context("message cut short")?;
-    Ok(bytes
-        .iter()
-        .fold(0, |sum, &byte| sum << 8 | u32::from(byte)))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pattern::Pattern;
-
-    #[test]
-    fn a_reply_carries_the_request_back() -> Result<()> {
-        let pattern = Pattern::new(100);
-        let body = pattern.body(1, 42);
-        let (mut request, mut reply) = (Vec::new(), Vec::new());
-        Thrift.write_request(42, &body, &mut request);
-        assert_eq!(Thrift.frame_len(&request)?, Some(request.len()));
-        assert_eq!(Thrift.frame_len(&request[..3])?, None);
-        Thrift.write_reply(&request, &mut reply)?;
-        let parsed = Thrift.read_reply(&reply)?;
-        assert_eq!(parsed.id, 42);
-        assert!(body.matches(parsed.body));
-        Ok(())
-    }
-
-    #[test]
-    fn anything_else_is_refused() -> Result<()> {
-        let mut request = Vec::new();
-        Thrift.write_request(1, &Pattern::new(20).body(0, 1), &mut request);
-        assert!(Thrift.read_reply(&request).is_err(), "a call is no reply");
-        for len in 0..request.len() {
-            assert!(
-                Thrift
-                    .write_reply(&request[..len], &mut Vec::new())
-                    .is_err()
-            );
-        }
-        assert!(Thrift.frame_len(b"GET / HTTP/1.1").is_err());
-        Ok(())
-    }
-}
+mod tests;

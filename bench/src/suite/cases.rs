@@ -1,6 +1,8 @@
 //! The load cases of each protocol.
 
+use super::column::Column;
 use super::peer::Peer;
+use crate::protocol::Form;
 
 /// Name of the case that measures memory; it is not a [`Case`].
 pub(crate) const MEMORY: &str = "memory";
@@ -8,14 +10,17 @@ pub(crate) const MEMORY: &str = "memory";
 /// What is run for a protocol.
 #[derive(Debug)]
 pub(crate) struct Plan {
+    /// Its name on the command line.
+    pub(crate) name: &'static str,
     /// The protocol's name.
     pub(crate) protocol: &'static str,
-    /// Who is compared, in the order they take turns.
-    pub(crate) peers: &'static [Peer],
+    /// What is compared, in the order of its turns.
+    pub(crate) columns: &'static [Column],
     /// The load cases, in the order they are run.
     pub(crate) cases: &'static [Case],
-    /// What proxies have to be told for the load of the memory case.
-    pub(crate) memory_limits: Limits,
+    /// What proxies have to be told for the load of the memory case; there is
+    /// no such case if absent.
+    pub(crate) memory_limits: Option<Limits>,
 }
 
 /// What proxies are told so that they pass a case's bodies.
@@ -80,30 +85,49 @@ const CASE: Case = Case {
 };
 
 /// All protocols.
-pub(crate) const PLANS: [Plan; 2] = [
+pub(crate) const PLANS: [Plan; 3] = [
     Plan {
+        name: "thrift",
         protocol: "thrift",
-        peers: &[
-            Peer::Direct,
-            Peer::Ours,
-            Peer::OursMux,
-            Peer::Envoy,
-            Peer::Haproxy,
+        columns: &[
+            Column::of(Peer::Direct),
+            Column::of(Peer::Ours),
+            Column::of(Peer::OursMux),
+            Column::of(Peer::Envoy),
+            Column::of(Peer::Haproxy),
         ],
         cases: THRIFT,
-        memory_limits: Limits::DEFAULT,
+        memory_limits: Some(Limits::DEFAULT),
     },
     Plan {
+        name: "thrift-forms",
+        protocol: "thrift",
+        columns: &[
+            Column::ours_in(Form::FramedBinary),
+            Column::ours_in(Form::FramedCompact),
+            Column::ours_in(Form::UnframedBinary),
+            Column::ours_in(Form::UnframedCompact),
+            Column::ours_in(Form::HeaderBinary),
+            Column::ours_in(Form::HeaderCompact),
+            Column::ours_in(Form::Ttheader),
+            Column::ours_in(Form::TtheaderFramed),
+            Column::ours_in(Form::FramedJson),
+        ],
+        cases: THRIFT_FORMS,
+        memory_limits: None,
+    },
+    Plan {
+        name: "dubbo",
         protocol: "dubbo",
-        peers: &[
-            Peer::Direct,
-            Peer::Ours,
-            Peer::Envoy,
-            Peer::EnvoyGeneric,
-            Peer::Haproxy,
+        columns: &[
+            Column::of(Peer::Direct),
+            Column::of(Peer::Ours),
+            Column::of(Peer::Envoy),
+            Column::of(Peer::EnvoyGeneric),
+            Column::of(Peer::Haproxy),
         ],
         cases: DUBBO,
-        memory_limits: ENVOY_RAISED,
+        memory_limits: Some(ENVOY_RAISED),
     },
 ];
 
@@ -139,6 +163,18 @@ const THRIFT: &[Case] = &[
     Case {
         name: "rate-10k",
         rate: Some(10_000.0),
+        ..CASE
+    },
+];
+
+const THRIFT_FORMS: &[Case] = &[
+    Case {
+        name: "128b-1",
+        ..CASE
+    },
+    Case {
+        name: "128b-16",
+        in_flight: 16,
         ..CASE
     },
 ];
@@ -198,5 +234,5 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// The names that `--protocol` takes, next to `all`.
 pub(crate) fn protocols() -> Vec<&'static str> {
-    PLANS.iter().map(|plan| plan.protocol).collect()
+    PLANS.iter().map(|plan| plan.name).collect()
 }

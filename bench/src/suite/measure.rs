@@ -7,16 +7,18 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::cases::{Case, Limits};
-use super::peer::{Binaries, Peer};
+use super::column::Column;
+use super::peer::Binaries;
 use super::process::Server;
 use crate::load::{self, Latency, LoadSpec};
 use crate::procfs;
-use crate::protocol::Protocol;
+use crate::protocol::{self, Protocol};
 
 /// What all measurements of a suite have in common.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    pub(crate) protocol: &'static dyn Protocol,
+    /// The protocol's name.
+    pub(crate) protocol: &'static str,
     pub(crate) binaries: Binaries,
     pub(crate) work_dir: PathBuf,
     pub(crate) proxy_cpu: usize,
@@ -31,20 +33,26 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
+    /// The protocol as a column has it.
+    pub(crate) fn protocol(&self, column: Column) -> Result<&'static dyn Protocol> {
+        protocol::by_name(self.protocol, column.form)
+    }
+
     /// Starts an echo server and, unless the peer is direct, a proxy to it.
-    pub(crate) fn start(&self, peer: Peer, limits: Limits) -> Result<(Server, Option<Server>)> {
-        let echo = Server::echo(self.protocol, self.echo_cpu, &self.work_dir)
+    pub(crate) fn start(&self, column: Column, limits: Limits) -> Result<(Server, Option<Server>)> {
+        let protocol = self.protocol(column)?;
+        let echo = Server::echo(protocol, self.echo_cpu, &self.work_dir)
             .context("starting the echo server")?;
         let proxy = Server::proxy(
-            peer,
+            column.peer,
             &self.binaries,
-            self.protocol,
+            protocol,
             limits,
             echo.address(),
             self.proxy_cpu,
             &self.work_dir,
         )
-        .with_context(|| format!("starting {peer}"))?;
+        .with_context(|| format!("starting {}", column.peer))?;
         Ok((echo, proxy))
     }
 }
@@ -67,8 +75,8 @@ pub(crate) struct Measurement {
 }
 
 /// Starts a peer, makes the case's load, and takes the readings.
-pub(crate) fn measure(case: &Case, peer: Peer, setup: &Setup) -> Result<Measurement> {
-    let (echo, proxy) = setup.start(peer, case.limits)?;
+pub(crate) fn measure(case: &Case, column: Column, setup: &Setup) -> Result<Measurement> {
+    let (echo, proxy) = setup.start(column, case.limits)?;
     let spec = LoadSpec {
         target: proxy.as_ref().unwrap_or(&echo).address(),
         connections: case.connections,
@@ -82,7 +90,7 @@ pub(crate) fn measure(case: &Case, peer: Peer, setup: &Setup) -> Result<Measurem
     };
     let mut proxy_time = Stopwatch::new(proxy.as_ref());
     let mut echo_time = Stopwatch::new(Some(&echo));
-    let result = load::run(&spec, setup.protocol, || {
+    let result = load::run(&spec, setup.protocol(column)?, || {
         proxy_time.read()?;
         echo_time.read()
     })?;

@@ -8,11 +8,12 @@ use anyhow::{Context, Result};
 use serde::Serialize;
 
 use super::cases::Limits;
+use super::column::Column;
 use super::measure::Setup;
-use super::peer::Peer;
 use super::process::Server;
 use crate::load::{self, IdleConnections, LoadSpec};
 use crate::procfs::{self, Memory};
+use crate::protocol::Protocol;
 
 /// Size of a request of the heavy load.
 const HEAVY_BODY: usize = 1 << 20;
@@ -40,14 +41,15 @@ pub(crate) struct MemoryReading {
 }
 
 /// Takes one proxy through all stages.
-pub(crate) fn measure(peer: Peer, limits: Limits, setup: &Setup) -> Result<MemoryReading> {
-    let (echo, proxy) = setup.start(peer, limits)?;
+pub(crate) fn measure(column: Column, limits: Limits, setup: &Setup) -> Result<MemoryReading> {
+    let protocol = setup.protocol(column)?;
+    let (echo, proxy) = setup.start(column, limits)?;
     let proxy = proxy.context("memory is measured of proxies")?;
     thread::sleep(START);
     let started = procfs::memory(proxy.pid())?;
     let settle = setup.settle.max(REST);
 
-    let idle = IdleConnections::open(proxy.address(), setup.idle_connections, setup.protocol)?;
+    let idle = IdleConnections::open(proxy.address(), setup.idle_connections, protocol)?;
     thread::sleep(START);
     let connected = procfs::memory(proxy.pid())?;
     idle.check()?;
@@ -56,7 +58,7 @@ pub(crate) fn measure(peer: Peer, limits: Limits, setup: &Setup) -> Result<Memor
     let closed = procfs::memory(proxy.pid())?;
 
     procfs::reset_peak(proxy.pid())?;
-    let loaded = load_heavily(&proxy, setup)?;
+    let loaded = load_heavily(&proxy, protocol, setup)?;
     thread::sleep(settle);
     let after = procfs::memory(proxy.pid())?;
     drop(echo);
@@ -69,7 +71,7 @@ pub(crate) fn measure(peer: Peer, limits: Limits, setup: &Setup) -> Result<Memor
     })
 }
 
-fn load_heavily(proxy: &Server, setup: &Setup) -> Result<Memory> {
+fn load_heavily(proxy: &Server, protocol: &'static dyn Protocol, setup: &Setup) -> Result<Memory> {
     let spec = LoadSpec {
         target: proxy.address(),
         connections: CONNECTIONS,
@@ -82,7 +84,7 @@ fn load_heavily(proxy: &Server, setup: &Setup) -> Result<Memory> {
         count: None,
     };
     let mut last = Memory::default();
-    load::run(&spec, setup.protocol, || {
+    load::run(&spec, protocol, || {
         last = procfs::memory(proxy.pid())?;
         Ok(())
     })?;

@@ -1,6 +1,7 @@
 //! The suite: every case against every peer, in interleaved rounds.
 
 mod cases;
+mod column;
 mod measure;
 mod memory;
 mod peer;
@@ -17,11 +18,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
-use self::cases::{Case, MEMORY, PLANS, Plan};
+use self::cases::{Case, Limits, MEMORY, PLANS, Plan};
+use self::column::Column;
 use self::measure::Setup;
 use self::peer::{Binaries, Peer};
 use self::report::Report;
-use crate::{protocol, sys};
+use crate::protocol::Form;
+use crate::sys;
 
 /// Open files every process of the suite may have: two for each of the idle
 /// connections and some more. Proxies size tables by it, so it is fixed.
@@ -32,7 +35,7 @@ const ALL: &str = "all";
 /// Options of the `suite` command.
 #[derive(Args, Debug)]
 pub(crate) struct SuiteArgs {
-    /// Only this protocol, or `all`.
+    /// Only this protocol, or `all`. `thrift-forms` compares Thrift's forms.
     #[arg(long, default_value = ALL, value_name = "NAME")]
     #[arg(value_parser = [&[ALL], &cases::protocols()[..]].concat())]
     protocol: String,
@@ -45,6 +48,9 @@ pub(crate) struct SuiteArgs {
     /// Only these peers.
     #[arg(long, value_delimiter = ',', value_enum, value_name = "PEER")]
     peers: Vec<Peer>,
+    /// With `thrift-forms`: only these, and the one they are compared with.
+    #[arg(long, value_delimiter = ',', value_enum, value_name = "FORM")]
+    forms: Vec<Form>,
     /// Rounds of each case; 5, or 1 if quick.
     #[arg(long)]
     rounds: Option<usize>,
@@ -81,13 +87,13 @@ pub(crate) struct SuiteArgs {
 }
 
 impl SuiteArgs {
-    fn setup(&self, protocol: &str) -> Result<Setup> {
+    fn setup(&self, plan: &Plan) -> Result<Setup> {
         let seconds = |given: Option<f64>, long, quick| {
             let default = if self.quick { quick } else { long };
             Duration::try_from_secs_f64(given.unwrap_or(default))
         };
         Ok(Setup {
-            protocol: protocol::by_name(protocol)?,
+            protocol: plan.protocol,
             binaries: self.binaries.clone(),
             work_dir: self.work_dir.clone(),
             proxy_cpu: self.proxy_cpu,
@@ -105,13 +111,27 @@ impl SuiteArgs {
     }
 
     fn selects_plan(&self, plan: &Plan) -> bool {
-        let has_case =
-            self.selects(MEMORY) || plan.cases.iter().any(|case| self.selects(case.name));
-        has_case && (self.protocol == ALL || self.protocol == plan.protocol)
+        let has_case = self.memory_limits(plan).is_some()
+            || plan.cases.iter().any(|case| self.selects(case.name));
+        has_case && (self.protocol == ALL || self.protocol == plan.name)
     }
 
-    fn selects_peer(&self, peer: Peer) -> bool {
-        self.peers.is_empty() || self.peers.contains(&peer)
+    /// The limits of the plan's memory case, if it has one that is selected.
+    fn memory_limits(&self, plan: &Plan) -> Option<Limits> {
+        plan.memory_limits.filter(|_| self.selects(MEMORY))
+    }
+
+    fn columns(&self, plan: &Plan) -> Vec<Column> {
+        let columns = plan.columns.iter().copied();
+        columns
+            .filter(|column| self.peers.is_empty() || self.peers.contains(&column.peer))
+            .filter(|column| match column.form {
+                Some(form) if form != Form::BASE => {
+                    self.forms.is_empty() || self.forms.contains(&form)
+                }
+                _ => true,
+            })
+            .collect()
     }
 }
 
@@ -123,10 +143,8 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
         .iter()
         .filter(|plan| args.selects_plan(plan))
         .collect();
-    for &peer in plans.iter().flat_map(|plan| plan.peers) {
-        if args.selects_peer(peer) {
-            args.binaries.check(peer)?;
-        }
+    for column in plans.iter().flat_map(|plan| args.columns(plan)) {
+        args.binaries.check(column.peer)?;
     }
     fs::create_dir_all(&args.work_dir).context("cannot create the work directory")?;
     let limit = sys::set_open_file_limit(OPEN_FILES)?;
@@ -155,20 +173,19 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
 
 /// Runs the selected cases of one protocol and prints their tables.
 fn run_plan(plan: &'static Plan, rounds: usize, args: &SuiteArgs) -> Result<Report> {
-    let setup = args.setup(plan.protocol)?;
-    let peers = plan.peers.iter().copied();
-    let peers: Vec<Peer> = peers.filter(|&peer| args.selects_peer(peer)).collect();
+    let setup = args.setup(plan)?;
+    let columns = args.columns(plan);
     let mut report = Report::new(plan, rounds, &setup);
     for case in plan.cases.iter().filter(|case| args.selects(case.name)) {
-        run_case(case, &peers, rounds, &setup, &mut report);
+        run_case(case, &columns, rounds, &setup, &mut report);
         report.print_case(case);
     }
-    if args.selects(MEMORY) {
-        for peer in peers.into_iter().filter(|peer| peer.is_proxy()) {
-            eprintln!("{} {MEMORY}: {peer}", plan.protocol);
-            match memory::measure(peer, plan.memory_limits, &setup) {
-                Ok(reading) => report.add_memory(peer, reading),
-                Err(error) => report.add_failure(MEMORY, peer, &error),
+    if let Some(limits) = args.memory_limits(plan) {
+        for column in columns.into_iter().filter(|column| column.peer.is_proxy()) {
+            eprintln!("{} {MEMORY}: {column}", plan.name);
+            match memory::measure(column, limits, &setup) {
+                Ok(reading) => report.add_memory(column, reading),
+                Err(error) => report.add_failure(MEMORY, column, &error),
             }
         }
         report.print_memory();
@@ -176,16 +193,16 @@ fn run_plan(plan: &'static Plan, rounds: usize, args: &SuiteArgs) -> Result<Repo
     Ok(report)
 }
 
-/// Runs one case: all peers in turn, then all again, so that a slow spell of
-/// the machine hits every peer alike.
-fn run_case(case: &Case, peers: &[Peer], rounds: usize, setup: &Setup, report: &mut Report) {
-    let name = format!("{} {}", setup.protocol.name(), case.name);
+/// Runs one case: all columns in turn, then all again, so that a slow spell of
+/// the machine hits every one alike.
+fn run_case(case: &Case, columns: &[Column], rounds: usize, setup: &Setup, report: &mut Report) {
+    let name = format!("{} {}", report.name(), case.name);
     for round in 1..=rounds {
-        for &peer in peers.iter().filter(|&&peer| case.includes(peer)) {
-            eprintln!("{name} round {round} of {rounds}: {peer}");
-            match measure::measure(case, peer, setup) {
-                Ok(measurement) => report.add(case.name, peer, round, measurement),
-                Err(error) => report.add_failure(case.name, peer, &error),
+        for &column in columns.iter().filter(|column| case.includes(column.peer)) {
+            eprintln!("{name} round {round} of {rounds}: {column}");
+            match measure::measure(case, column, setup) {
+                Ok(measurement) => report.add(case.name, column, round, measurement),
+                Err(error) => report.add_failure(case.name, column, &error),
             }
         }
     }

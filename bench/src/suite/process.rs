@@ -29,6 +29,9 @@ impl Server {
     pub(crate) fn echo(protocol: &dyn Protocol, cpu: usize, work_dir: &Path) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["echo", "--protocol", protocol.name()]);
+        if let Some(form) = protocol.form() {
+            command.args(["--form", &form.to_string()]);
+        }
         command.stdout(Stdio::piped());
         let mut child = spawn(command, cpu, &work_dir.join("echo.log"))?;
         match announced_address(&mut child) {

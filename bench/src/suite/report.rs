@@ -1,12 +1,13 @@
-//! Collects the measurements and prints them as tables and as JSON.
+//! Collects the measurements and prints them as tables.
+
+mod json;
 
 use std::io::Write;
 
-use anyhow::Result;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::cases::{Case, MEMORY, Plan};
+use super::column::Column;
 use super::measure::{Measurement, Setup};
 use super::memory::MemoryReading;
 use super::peer::Peer;
@@ -17,7 +18,8 @@ use super::targets;
 /// All that a run of the suite found out.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    protocol: &'static str,
+    #[serde(rename = "protocol")]
+    name: &'static str,
     #[serde(skip)]
     plan: &'static Plan,
     rounds: usize,
@@ -33,7 +35,8 @@ pub(crate) struct Report {
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
     pub(crate) case: &'static str,
-    pub(crate) peer: Peer,
+    #[serde(flatten)]
+    pub(crate) column: Column,
     pub(crate) round: usize,
     #[serde(flatten)]
     pub(crate) measurement: Measurement,
@@ -41,7 +44,8 @@ pub(crate) struct Row {
 
 #[derive(Debug, Serialize)]
 struct MemoryRow {
-    peer: Peer,
+    #[serde(flatten)]
+    column: Column,
     #[serde(flatten)]
     reading: MemoryReading,
 }
@@ -49,7 +53,8 @@ struct MemoryRow {
 #[derive(Debug, Serialize)]
 struct Failure {
     case: &'static str,
-    peer: Peer,
+    #[serde(flatten)]
+    column: Column,
     error: String,
 }
 
@@ -57,7 +62,7 @@ impl Report {
     /// Nothing measured yet.
     pub(crate) fn new(plan: &'static Plan, rounds: usize, setup: &Setup) -> Self {
         Self {
-            protocol: plan.protocol,
+            name: plan.name,
             plan,
             rounds,
             seconds: setup.duration.as_secs_f64(),
@@ -73,28 +78,42 @@ impl Report {
     pub(crate) fn add(
         &mut self,
         case: &'static str,
-        peer: Peer,
+        column: Column,
         round: usize,
         measurement: Measurement,
     ) {
         self.measurements.push(Row {
             case,
-            peer,
+            column,
             round,
             measurement,
         });
     }
 
     /// Adds a proxy's memory readings.
-    pub(crate) fn add_memory(&mut self, peer: Peer, reading: MemoryReading) {
-        self.memory.push(MemoryRow { peer, reading });
+    pub(crate) fn add_memory(&mut self, column: Column, reading: MemoryReading) {
+        self.memory.push(MemoryRow { column, reading });
     }
 
     /// Adds, and loudly tells of, a measurement that went wrong.
-    pub(crate) fn add_failure(&mut self, case: &'static str, peer: Peer, error: &anyhow::Error) {
+    pub(crate) fn add_failure(
+        &mut self,
+        case: &'static str,
+        column: Column,
+        error: &anyhow::Error,
+    ) {
         let error = format!("{error:#}");
-        eprintln!("FAILED: {} {case}, {peer}: {error}", self.protocol);
-        self.failures.push(Failure { case, peer, error });
+        eprintln!("FAILED: {} {case}, {column}: {error}", self.name);
+        self.failures.push(Failure {
+            case,
+            column,
+            error,
+        });
+    }
+
+    /// What is run, on the command line.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// How many measurements went wrong.
@@ -102,15 +121,15 @@ impl Report {
         self.failures.len()
     }
 
-    fn rows(&self, case: &str, peer: Peer) -> Vec<&Row> {
+    fn rows(&self, case: &str, column: Column) -> Vec<&Row> {
         let rows = self.measurements.iter();
-        rows.filter(|row| row.case == case && row.peer == peer)
+        rows.filter(|row| row.case == case && row.column == column)
             .collect()
     }
 
     /// A case's table and ratios.
     pub(crate) fn print_case(&self, case: &Case) {
-        println!("\n{} {}: {}", self.protocol, case.name, self.describe(case));
+        println!("\n{} {}: {}", self.name, case.name, self.describe(case));
         let mut table = Table::new(&[
             "",
             "req/s",
@@ -123,13 +142,13 @@ impl Report {
             "echo us/req",
             "peak MiB",
         ]);
-        for &peer in self.plan.peers {
-            let rows = self.rows(case.name, peer);
+        for &column in self.plan.columns {
+            let rows = self.rows(case.name, column);
             let Some(median) = median_of(&rows) else {
                 continue;
             };
             table.row(vec![
-                peer.to_string(),
+                column.to_string(),
                 format!("{:.0}", median.requests_per_second),
                 format!("{:.0}", median.latency.p50),
                 format!("{:.0}", median.latency.p90),
@@ -142,7 +161,7 @@ impl Report {
             ]);
         }
         print!("{table}");
-        for (ours, other) in targets::PAIRS {
+        for (ours, other) in targets::pairs(self.plan.columns) {
             if let Some(ratio) = self.ratio(case.name, ours, other) {
                 println!("  {}", self.ratio_line(case.name, ours, other, &ratio));
             }
@@ -167,19 +186,20 @@ impl Report {
         )
     }
 
-    fn ratio(&self, case: &str, ours: Peer, other: Peer) -> Option<Ratio> {
+    fn ratio(&self, case: &str, ours: Column, other: Column) -> Option<Ratio> {
         ratio(&self.rows(case, ours), &self.rows(case, other))
     }
 
-    fn ratio_line(&self, case: &str, ours: Peer, other: Peer, ratio: &Ratio) -> String {
+    fn ratio_line(&self, case: &str, ours: Column, other: Column, ratio: &Ratio) -> String {
         let target =
-            targets::ratio(self.protocol, case, ours, other).map_or(String::new(), |bound| {
+            targets::ratio(self.plan.protocol, case, ours, other).map_or(String::new(), |bound| {
                 let verdict = targets::verdict(ratio.median, bound);
                 format!("  target {bound}  {verdict}")
             });
         let pair = format!("{ours}/{other}");
+        let width = if ours.form.is_some() { 31 } else { 19 };
         format!(
-            "CPU {pair:<19}{:.3} ({:.3}-{:.3}){target}",
+            "CPU {pair:<width$}{:.3} ({:.3}-{:.3}){target}",
             ratio.median, ratio.lowest, ratio.highest
         )
     }
@@ -189,7 +209,7 @@ impl Report {
         let connections = self.idle_connections;
         println!(
             "\n{} {MEMORY}: resident MiB; {connections} idle connections, then 1 MiB bodies",
-            self.protocol
+            self.name
         );
         let mut table = Table::new(&[
             "",
@@ -200,11 +220,11 @@ impl Report {
             "after load",
             "per conn KiB",
         ]);
-        for MemoryRow { peer, reading } in &self.memory {
+        for MemoryRow { column, reading } in &self.memory {
             let (low, high) = (reading.started.resident, reading.connected.resident);
             let per_connection = (high as f64 - low as f64) / connections.max(1) as f64;
             table.row(vec![
-                peer.to_string(),
+                column.to_string(),
                 mib(reading.started.resident),
                 mib(reading.connected.resident),
                 mib(reading.closed.resident),
@@ -214,15 +234,15 @@ impl Report {
             ]);
         }
         print!("{table}");
-        for MemoryRow { peer, reading } in &self.memory {
-            if *peer == Peer::Ours {
+        for MemoryRow { column, reading } in &self.memory {
+            if column.peer == Peer::Ours {
                 for (stage, memory, bound) in [
                     ("started", reading.started, targets::STARTED_MIB),
                     ("connected", reading.connected, targets::CONNECTED_MIB),
                 ] {
                     let value = memory.resident as f64 / 1024.0;
                     let verdict = targets::verdict(value, bound);
-                    println!("  {peer} {stage} {value:.1} MiB  target {bound} MiB  {verdict}");
+                    println!("  {column} {stage} {value:.1} MiB  target {bound} MiB  {verdict}");
                 }
             }
         }
@@ -234,8 +254,8 @@ impl Report {
     pub(crate) fn print_targets(&self) {
         let mut lines = Vec::new();
         for case in self.plan.cases {
-            for (ours, other) in targets::PAIRS {
-                let target = targets::ratio(self.protocol, case.name, ours, other);
+            for (ours, other) in targets::pairs(self.plan.columns) {
+                let target = targets::ratio(self.plan.protocol, case.name, ours, other);
                 let ratio = target.and_then(|_| self.ratio(case.name, ours, other));
                 if let Some(ratio) = ratio {
                     let line = self.ratio_line(case.name, ours, other, &ratio);
@@ -246,7 +266,7 @@ impl Report {
         if !lines.is_empty() {
             println!(
                 "\n{} targets: CPU per request, median of the rounds (lowest-highest)",
-                self.protocol
+                self.name
             );
             println!("{}", lines.join("\n"));
         }
@@ -255,34 +275,8 @@ impl Report {
 
     fn print_failures(&self, case: &str) {
         for failure in self.failures.iter().filter(|failure| failure.case == case) {
-            println!("  FAILED: {}: {}", failure.peer, failure.error);
+            println!("  FAILED: {}: {}", failure.column, failure.error);
         }
-    }
-
-    /// Everything, with every round, the medians and the ratios.
-    pub(crate) fn to_json(&self) -> Result<Value> {
-        let mut medians = Vec::new();
-        let mut ratios = Vec::new();
-        for case in self.plan.cases {
-            for &peer in self.plan.peers {
-                if let Some(median) = median_of(&self.rows(case.name, peer)) {
-                    medians.push(json!({"case": case.name, "peer": peer, "median": median}));
-                }
-            }
-            for (ours, other) in targets::PAIRS {
-                if let Some(ratio) = self.ratio(case.name, ours, other) {
-                    let target = targets::ratio(self.protocol, case.name, ours, other);
-                    ratios.push(json!({
-                        "case": case.name, "ours": ours, "other": other,
-                        "ratio": ratio, "target": target,
-                    }));
-                }
-            }
-        }
-        let mut whole = serde_json::to_value(self)?;
-        whole["medians"] = medians.into();
-        whole["ratios"] = ratios.into();
-        Ok(whole)
     }
 }
 

@@ -2,15 +2,17 @@
 //! same run. Targets are reported, not enforced: the figures depend on the
 //! machine.
 
+use super::column::Column;
 use super::peer::Peer;
+use crate::protocol::Form;
 
 /// The most resident memory to be held right after start, in MiB.
 pub(crate) const STARTED_MIB: f64 = 12.0;
 /// The most to be held with all idle connections open, in MiB.
 pub(crate) const CONNECTED_MIB: f64 = 30.0;
 
-/// The pairs whose CPU times are set against each other in every case.
-pub(crate) const PAIRS: [(Peer, Peer); 5] = [
+/// The peers whose CPU times are set against each other in every case.
+const PAIRS: [(Peer, Peer); 5] = [
     (Peer::Ours, Peer::Envoy),
     (Peer::Ours, Peer::EnvoyGeneric),
     (Peer::Ours, Peer::Haproxy),
@@ -18,13 +20,36 @@ pub(crate) const PAIRS: [(Peer, Peer); 5] = [
     (Peer::OursMux, Peer::Haproxy),
 ];
 
-/// The upper bound on the first peer's CPU time per request as a multiple of
+/// The columns whose CPU times are set against each other in every case: some
+/// peers, and each form with the one that all are compared with.
+pub(crate) fn pairs(columns: &[Column]) -> Vec<(Column, Column)> {
+    let peers = PAIRS.map(|(ours, other)| (Column::of(ours), Column::of(other)));
+    let forms = columns.iter().filter_map(|&column| {
+        let base = Column::ours_in(Form::BASE);
+        (column.form.is_some() && column != base).then_some((column, base))
+    });
+    peers.into_iter().chain(forms).collect()
+}
+
+/// The upper bound on the first column's CPU time per request as a multiple of
 /// the second's, where there is one.
-pub(crate) fn ratio(protocol: &str, case: &str, ours: Peer, other: Peer) -> Option<f64> {
-    match protocol {
-        "thrift" => thrift(case, ours, other),
-        "dubbo" => dubbo(case, ours, other),
+pub(crate) fn ratio(protocol: &str, case: &str, ours: Column, other: Column) -> Option<f64> {
+    match (protocol, ours.form) {
+        ("thrift", Some(form)) => thrift_form(form),
+        ("thrift", None) => thrift(case, ours.peer, other.peer),
+        ("dubbo", _) => dubbo(case, ours.peer, other.peer),
         _ => None,
+    }
+}
+
+/// In each case, as a multiple of framed binary.
+fn thrift_form(form: Form) -> Option<f64> {
+    match form {
+        Form::FramedCompact | Form::UnframedCompact | Form::HeaderBinary | Form::HeaderCompact => {
+            Some(1.25)
+        }
+        Form::UnframedBinary => Some(1.3),
+        Form::FramedBinary | Form::Ttheader | Form::TtheaderFramed | Form::FramedJson => None,
     }
 }
 

@@ -19,6 +19,11 @@ lint:
 doc:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
+# Crates of others, as they would stand outside of the project
+examples:
+    cp Cargo.lock examples/
+    cargo test --workspace --manifest-path examples/Cargo.toml --target-dir target
+
 # The long forms of the tests that CI runs shortened
 soak:
     cargo test --workspace --release -- --ignored

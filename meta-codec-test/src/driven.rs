@@ -157,6 +157,15 @@ impl<'a> Driven<'a> {
         }
     }
 
+    /// `bytes`, which `method` of another codec wrote, must be one message.
+    pub(crate) fn read_back(&mut self, bytes: &[u8], method: Method) -> Result<Message, Failure> {
+        self.feed(bytes);
+        let message = self
+            .message()
+            .and_then(|message| self.done().map(|()| message));
+        message.map_err(|failure| failure.written_by(method))
+    }
+
     pub(crate) fn encode(
         &mut self,
         message: &Message,

@@ -67,6 +67,18 @@ impl Failure {
     pub fn detail(&self) -> &str {
         &self.detail
     }
+
+    /// Lays what `decode` found at the door of the method that wrote it.
+    pub(crate) fn written_by(self, method: Method) -> Self {
+        match self.method {
+            Method::Decode => Self {
+                method,
+                detail: format!("what it wrote cannot be read back: {}", self.detail),
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 impl fmt::Display for Failure {

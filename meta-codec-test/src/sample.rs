@@ -148,12 +148,13 @@ impl Sample {
     }
 }
 
-/// Where a message announces a length, as a big-endian number.
+/// Where a message announces a length, as a big-endian number unless said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LengthField {
     offset: usize,
     width: usize,
     smallest: u64,
+    little_endian: bool,
 }
 
 impl LengthField {
@@ -168,7 +169,15 @@ impl LengthField {
             offset,
             width,
             smallest: 1,
+            little_endian: false,
         }
+    }
+
+    /// The number's last byte comes first.
+    #[must_use]
+    pub fn little_endian(mut self) -> Self {
+        self.little_endian = true;
+        self
     }
 
     /// The smallest number that is not refused; 1 unless said.
@@ -199,6 +208,9 @@ impl LengthField {
         let mut forged = bytes.to_vec();
         let field = forged.get_mut(self.range())?;
         field.copy_from_slice(lie.to_be_bytes().get(8 - self.width..)?);
+        if self.little_endian {
+            field.reverse();
+        }
         Some(forged)
     }
 
@@ -235,5 +247,19 @@ impl Hostile {
             bomb: true,
             ..Self::new(what, role, bytes)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lies_are_told_in_the_order_of_the_field() {
+        let field = LengthField::new(1, 3);
+        assert_eq!(field.forge(&[9; 5], 0x010203), Some(vec![9, 1, 2, 3, 9]));
+        let field = field.little_endian();
+        assert_eq!(field.forge(&[9; 5], 0x010203), Some(vec![9, 3, 2, 1, 9]));
+        assert_eq!(field.forge(&[9; 3], 1), None);
     }
 }

@@ -42,6 +42,7 @@ enum Fault {
     KeepsItsId,
     IgnoresMutations,
     LosesHeadersOnMutation,
+    KeepsItsLengthOnMutation,
     SilentErrors,
     ErrorsUnderIdZero,
     AnswersOneWay,
@@ -122,6 +123,7 @@ impl Codec for BrokenCodec {
                 frame.headers.retain(|(key, _)| own(key));
                 bytes = frame.encode();
             }
+            (Fault::KeepsItsLengthOnMutation, _) if !context.mutation.is_empty() => bytes.push(0),
             _ => {}
         }
         dst.put_bytes(Bytes::from(bytes));
@@ -316,6 +318,12 @@ fn writing() {
         Rule::Mutation,
         Encode,
         "operation is",
+    );
+    breaks(
+        Fault::KeepsItsLengthOnMutation,
+        Rule::Mutation,
+        Encode,
+        "what it wrote cannot be read back: left 1 bytes",
     );
     breaks(
         Fault::SilentErrors,

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meta_core::{Capabilities, CodecFactory, Limits, LocalReply, Request, Response, Role, Session};
+use meta_core::{
+    Capabilities, CodecFactory, Limits, LocalReply, Request, RequestLog, Response, Role, Session,
+};
 use tower_service::Service;
 
 use crate::{drain::Drain, stats::DownstreamStats, timer::Wheel, transport::Transport};
@@ -60,6 +62,7 @@ pub struct Downstream {
     stats: Arc<DownstreamStats>,
     wheel: Wheel,
     drain: Drain,
+    logs: Vec<Arc<dyn RequestLog>>,
 }
 
 impl Downstream {
@@ -80,7 +83,18 @@ impl Downstream {
             stats,
             wheel,
             drain,
+            logs: Vec::new(),
         }
+    }
+
+    /// Tells `logs` how each request ended: answered, refused by whatever layer or
+    /// for its bytes, or cancelled by the end of its connection. Of a stream only
+    /// the frame that opens it is a request. Where there are none, nothing is kept
+    /// for them.
+    #[must_use]
+    pub fn with_logs(mut self, logs: Vec<Arc<dyn RequestLog>>) -> Self {
+        self.logs = logs;
+        self
     }
 
     /// Drives one connection: reads requests, calls `service`, writes responses.
@@ -148,6 +162,21 @@ pub enum CloseReason {
     Drained,
     /// The service refuses all requests.
     Service(LocalReply),
+}
+
+impl CloseReason {
+    /// One word for it, as access logs have it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Client | Self::Broken(_) => "downstream_remote_disconnect",
+            Self::Idle => "idle_timeout",
+            Self::WriteTimeout => "write_timeout",
+            Self::Undecodable(_) => "undecodable_request",
+            Self::Unwritable(_) => "unwritable_response",
+            Self::Drained => "drained",
+            Self::Service(_) => "service_failed",
+        }
+    }
 }
 
 impl fmt::Display for CloseReason {

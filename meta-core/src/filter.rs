@@ -9,6 +9,7 @@ use crate::{
     metadata::Metadata,
     mutation::Mutation,
     request::{Request, Response},
+    stats::Cell,
     wire::WorkerId,
 };
 
@@ -77,6 +78,11 @@ pub trait Filter: Send + Sync + 'static {
     fn on_complete(&self, state: Self::State, request: &Metadata, outcome: Outcome<'_>) {
         let _ = (state, request, outcome);
     }
+
+    /// Shows what the filter counts; see [`FilterFactory::visit_stats`].
+    fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
+        let _ = visit;
+    }
 }
 
 /// How a request goes on after a hook.
@@ -123,15 +129,52 @@ pub enum Outcome<'a> {
 /// Makes a filter's layer for each worker; what a filter crate registers.
 ///
 /// What all workers share lives in the factory, what each has for itself in the
-/// layer it makes.
+/// layer it makes. That of a [`Filter`] is made by [`filter_factory`]; any other tower
+/// layer will do as well:
+///
+/// ```
+/// use meta_core::{BoxLayer, BoxService, FilterFactory, WorkerId};
+/// use tower::{layer::layer_fn, util::MapRequest};
+///
+/// struct Stamp;
+///
+/// impl FilterFactory for Stamp {
+///     fn layer(&self, worker: WorkerId) -> BoxLayer {
+///         BoxLayer::new(layer_fn(move |inner: BoxService| {
+///             MapRequest::new(inner, move |mut request: meta_core::Request| {
+///                 request.mutation.set("x-worker", worker.0.to_string());
+///                 request
+///             })
+///         }))
+///     }
+/// }
+/// ```
 pub trait FilterFactory: Send + Sync + 'static {
     /// The layer of one worker.
     fn layer(&self, worker: WorkerId) -> BoxLayer;
+
+    /// Shows what the filter counts, each under its name, such as
+    /// `fair_share.refused`: what the listener's statistics stand under comes
+    /// before it. Asked whenever someone looks, from whatever thread; the names
+    /// have to be the same each time. Default: nothing.
+    fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
+        let _ = visit;
+    }
 }
 
-/// A filter without state of each worker is its own factory.
+/// The factory of a filter that has no state of each worker: all share `filter`.
+pub fn filter_factory<F: Filter>(filter: F) -> Arc<dyn FilterFactory> {
+    Arc::new(Arc::new(filter))
+}
+
+/// A filter without state of each worker is its own factory; see
+/// [`filter_factory`].
 impl<F: Filter> FilterFactory for Arc<F> {
     fn layer(&self, _: WorkerId) -> BoxLayer {
         BoxLayer::new(filter_layer(self.clone()))
+    }
+
+    fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
+        (**self).visit_stats(visit);
     }
 }

@@ -14,6 +14,7 @@ mod message;
 mod metadata;
 mod mutation;
 mod request;
+mod request_log;
 mod route;
 mod session;
 pub mod stats;
@@ -30,7 +31,7 @@ pub use crate::{
     extensions::Extensions,
     filter::{
         BoxFuture, BoxLayer, BoxService, Filter, FilterFactory, FilterLayer, FilterService, Flow,
-        Outcome, ResponseFuture, Verdict, filter_layer,
+        Outcome, ResponseFuture, Verdict, filter_factory, filter_layer,
     },
     frame_buf::FrameBuf,
     limits::Limits,
@@ -40,6 +41,7 @@ pub use crate::{
     metadata::{CodecSlot, Event, MessageKind, Metadata, SharedMetadata, Status},
     mutation::{Change, Mutation},
     request::{Address, Place, Request, Response, UpstreamInfo},
+    request_log::{EndedRequest, Journal, Notes, RequestLog},
     route::{Destination, ResolveRoute, ResolvedRoute, Route},
     session::{Answer, ConnectionInfo, PinKey, Push, Session, SessionClosed},
     wire::{WireForm, WireId, WorkerId},

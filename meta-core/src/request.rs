@@ -7,6 +7,7 @@ use crate::{
     message::Message,
     metadata::SharedMetadata,
     mutation::Mutation,
+    request_log::Journal,
     route::{ResolvedRoute, Route},
     session::Session,
 };
@@ -24,6 +25,7 @@ pub struct Request {
     received_at: Instant,
     place: Place,
     route: RouteState,
+    journal: Option<Journal>,
 }
 
 /// Where a request stands among those of its connection.
@@ -57,6 +59,7 @@ impl Request {
                 busy_since: received_at,
             },
             route: RouteState::Unresolved,
+            journal: None,
         }
     }
 
@@ -96,6 +99,7 @@ impl Request {
                 .routes()
                 .and_then(|routes| routes.resolve(self));
             self.route = RouteState::Resolved(route);
+            self.note_route();
         }
         match &self.route {
             RouteState::Resolved(route) => route.as_ref(),
@@ -107,6 +111,7 @@ impl Request {
     /// to ask.
     pub fn take_route(&mut self) -> Option<ResolvedRoute> {
         self.route();
+        self.note_route();
         match std::mem::replace(&mut self.route, RouteState::Unresolved) {
             RouteState::Resolved(route) => route,
             RouteState::Unresolved => None,
@@ -121,6 +126,27 @@ impl Request {
     /// Decides the route, whatever the table says.
     pub fn set_route(&mut self, route: Arc<Route>) {
         self.route = RouteState::Resolved(ResolvedRoute::new(route, 0));
+    }
+
+    /// From here on notes where the request goes, its route to begin with: for
+    /// whoever tells a [`RequestLog`](crate::RequestLog) of it when it is gone.
+    pub fn keep_journal(&mut self) -> Journal {
+        let journal = self.journal.get_or_insert_default().clone();
+        self.route();
+        journal
+    }
+
+    /// Notes the endpoint chosen, if a journal is kept; for the router.
+    pub fn note_endpoint(&self, endpoint: impl FnOnce() -> Address) {
+        if let Some(journal) = &self.journal {
+            journal.notes().endpoint = Some(endpoint());
+        }
+    }
+
+    fn note_route(&self) {
+        if let (Some(journal), RouteState::Resolved(route)) = (&self.journal, &self.route) {
+            journal.notes().route.clone_from(route);
+        }
     }
 }
 
@@ -183,6 +209,16 @@ pub enum Address {
     Unix(PathBuf),
     /// A connection within the process.
     Memory,
+}
+
+impl Address {
+    /// The IP address and port, where it has them.
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Ip(address) => Some(*address),
+            _ => None,
+        }
+    }
 }
 
 impl From<SocketAddr> for Address {

@@ -58,8 +58,25 @@ pub struct ConnectionInfo {
     pub remote: Address,
     /// Our end.
     pub local: Address,
+    /// The server's name as the client asked for it, by TLS' SNI.
+    pub server_name: Option<Arc<str>>,
     /// Where its requests' routes are found.
     pub routes: Option<Arc<dyn ResolveRoute>>,
+}
+
+/// Of no listener, within the process, without routes: for tests of filters, which
+/// set what they are about.
+impl Default for ConnectionInfo {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            listener: "".into(),
+            remote: Address::Memory,
+            local: Address::Memory,
+            server_name: None,
+            routes: None,
+        }
+    }
 }
 
 /// What a pinned upstream connection is kept under: its cluster.
@@ -306,6 +323,7 @@ mod tests {
             listener: "test".into(),
             remote: Address::Memory,
             local: Address::Memory,
+            server_name: None,
             routes: None,
         })
     }

@@ -9,6 +9,19 @@ use std::{
     time::Duration,
 };
 
+/// One statistic of a filter, where it stands; see
+/// [`Filter::visit_stats`](crate::Filter::visit_stats).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Cell<'a> {
+    /// A count.
+    Counter(&'a Counter),
+    /// A number that comes and goes.
+    Gauge(&'a Gauge),
+    /// How durations are spread.
+    Histogram(&'a Histogram),
+}
+
 /// How a cell is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Writers {

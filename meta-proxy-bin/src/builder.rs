@@ -11,7 +11,8 @@ use std::{
 };
 
 use meta_core::Address;
-use meta_router::{Clusters, Connect, TcpConnector};
+use meta_filters::access_log::AccessLogs;
+use meta_router::{Clusters, Connect, DnsResolver, Resolve, TcpConnector};
 
 use crate::{
     config::{ListenerConfig, Snapshot},
@@ -40,7 +41,10 @@ impl Proxy {
             admin: None,
             lame_duck: Duration::ZERO,
             on_rest: None,
+            access_logs: AccessLogs::default(),
             connector: Arc::new(TcpConnector::default()),
+            resolver: Arc::new(DnsResolver::new()),
+            warm_up: Duration::from_secs(5),
         }
     }
 }
@@ -91,10 +95,18 @@ pub struct ProxyBuilder {
     admin: Option<SocketAddr>,
     lame_duck: Duration,
     on_rest: Option<fn()>,
+    access_logs: AccessLogs,
     connector: Arc<dyn Connect>,
+    resolver: Arc<dyn Resolve>,
+    warm_up: Duration,
 }
 
 impl ProxyBuilder {
+    /// What it can be made of.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
     /// What it serves.
     pub fn snapshot(mut self, snapshot: Snapshot) -> Self {
         self.snapshot = snapshot;
@@ -142,9 +154,31 @@ impl ProxyBuilder {
         self
     }
 
+    /// The files that access logs go to, and how they are written: for other
+    /// settings, or to share files between proxies. Default: files of its own.
+    pub fn access_logs(mut self, logs: AccessLogs) -> Self {
+        self.access_logs = logs;
+        self
+    }
+
     /// How connections to endpoints are made. Default: [`TcpConnector`].
     pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
         self.connector = connector;
+        self
+    }
+
+    /// How the names of endpoints are resolved. Default: [`DnsResolver`].
+    pub fn resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// How long the start waits until every name of an endpoint has been tried once,
+    /// whatever came of it; then it goes on without, and a cluster without endpoints
+    /// refuses its requests until there is an answer. Sockets are bound meanwhile, and
+    /// do not listen. Default: 5 s.
+    pub fn warm_up(mut self, time: Duration) -> Self {
+        self.warm_up = time;
         self
     }
 
@@ -169,12 +203,15 @@ impl ProxyBuilder {
             admin,
             lame_duck,
             on_rest,
+            access_logs,
             connector,
+            resolver,
+            warm_up,
         } = self;
         let clusters = Clusters::new(snapshot.clusters.clone()).map_err(StartError::Clusters)?;
         let mut openings = Vec::with_capacity(snapshot.listeners.len());
         for (config, socket) in pair(snapshot.listeners, sockets)? {
-            let listener = Arc::new(Listener::new(config, &registry)?);
+            let listener = Arc::new(Listener::new(config, &registry, &access_logs)?);
             openings.push(Opening::bind(listener, socket)?);
         }
         let admin = admin.map(bind_admin).transpose()?;
@@ -183,6 +220,7 @@ impl ProxyBuilder {
             clusters,
             connector,
             on_rest,
+            access_logs,
         };
         let addresses = openings.iter().map(|o| o.address.clone()).collect();
         let admin_address = admin.as_ref().map(|(_, address)| *address);
@@ -199,6 +237,7 @@ impl ProxyBuilder {
                 .map_err(|source| admin_error(address, source))?;
         }
         let dispatcher = supervisor.start_workers(&workers).await?;
+        supervisor.discover(resolver, warm_up).await;
         for (index, opening) in openings.into_iter().enumerate() {
             let (listener, socket) = opening.listen()?;
             supervisor.accept(index, listener, socket, dispatcher.clone());

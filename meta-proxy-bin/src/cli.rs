@@ -12,7 +12,10 @@ mod address;
 mod demo;
 mod log;
 mod quick;
+mod run;
+mod schema;
 mod signals;
+mod validate;
 
 /// Does what the command line says: the whole of a proxy's `main`.
 ///
@@ -52,8 +55,11 @@ pub fn main_with(
     let done = match register(&mut registry) {
         Err(error) => Err(Failure::Start(error.into())),
         Ok(()) => match command {
-            Command::Quick(arguments) => quick::run(arguments, &options, registry),
+            Command::Quick(arguments) => quick::run(&arguments, &options, registry),
             Command::Demo(arguments) => demo::run(&arguments),
+            Command::Run(arguments) => run::run(&arguments, &options, registry),
+            Command::Validate(arguments) => validate::run(&arguments, &registry),
+            Command::Schema => schema::run(),
         },
     };
     match done {
@@ -95,8 +101,14 @@ struct Arguments {
 
 #[derive(clap::Subcommand)]
 enum Command {
+    /// Proxies what a bootstrap file says.
+    Run(Box<run::RunArguments>),
+    /// Tells all that is wrong with a bootstrap file.
+    Validate(validate::ValidateArguments),
+    /// Prints the JSON Schema of bootstrap files, for editors.
+    Schema,
     /// Proxies one protocol from one address to one or more servers.
-    Quick(quick::QuickArguments),
+    Quick(Box<quick::QuickArguments>),
     /// Shows a canary release at work: two servers, a proxy and a client in one process.
     Demo(demo::DemoArguments),
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use meta_codec::DownstreamConfig;
 use meta_core::Limits;
+use meta_filters::access_log::AccessLogConfig;
 use meta_router::{ClusterConfig, RouteTable};
 use serde_json::Value;
 
@@ -33,6 +34,8 @@ pub struct ListenerConfig {
     /// What requests go through before they are routed; the first is outermost.
     /// Default: none.
     pub filters: Vec<ExtensionConfig>,
+    /// The logs that have a line for each request, however it ends. Default: none.
+    pub access_log: Vec<AccessLogConfig>,
     /// Where requests go.
     pub routes: Arc<RouteTable>,
     /// Bounds on messages, of clients and of servers.
@@ -57,6 +60,7 @@ impl ListenerConfig {
             name,
             codec: codec.into(),
             filters: Vec::new(),
+            access_log: Vec::new(),
             routes: routes.into(),
             limits: Limits::default(),
             connection: DownstreamConfig::default(),

@@ -2,6 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
+use meta_filters::access_log::AccessLogError;
 use meta_router::ClusterError;
 
 use crate::registry::LookupError;
@@ -38,6 +39,14 @@ pub enum StartError {
         listener: Arc<str>,
         /// What is wrong with it.
         source: LookupError,
+    },
+    /// One of a listener's access logs cannot be had.
+    #[error("listener {listener:?}")]
+    AccessLog {
+        /// The listener's name.
+        listener: Arc<str>,
+        /// What is wrong with it.
+        source: AccessLogError,
     },
     /// Something is wrong with the clusters.
     #[error("{}", join(.0))]
@@ -90,7 +99,7 @@ pub enum ApplyError {
         /// What differs.
         what: &'static str,
     },
-    /// The clusters differ.
+    /// The clusters differ in more than the endpoints they list.
     #[error("the clusters differ, which takes a restart")]
     Clusters,
 }

@@ -3,6 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use meta_core::Address;
+use meta_router::Membership;
 use tokio::sync::watch;
 
 use crate::{config::Snapshot, error::ApplyError, stats::Stats, supervisor::Shared};
@@ -139,16 +140,30 @@ impl Handle {
         self.0.stats()
     }
 
-    /// Puts the route tables of `snapshot` in force, all of them or none. The next
-    /// request of every connection follows the new routes; no connection is
-    /// closed, and requests under way keep the route they have.
+    /// Puts the route tables of `snapshot`, and the endpoints that its clusters list,
+    /// in force, all of them or none. The next request of every connection follows the
+    /// new routes to the new endpoints; no client's connection is closed, and requests
+    /// under way keep the route they have. For endpoints that go, see
+    /// [`Membership`](crate::meta_router::Membership).
     ///
     /// # Errors
     ///
-    /// Where anything differs but routes: listeners, codecs, filters, bounds,
-    /// clusters. Those hold from the start to the end.
+    /// Where anything differs but routes and listed endpoints: listeners, codecs,
+    /// filters, bounds, clusters. Those hold from the start to the end.
     pub fn apply(&self, snapshot: Snapshot) -> Result<(), ApplyError> {
         self.0.apply(snapshot)
+    }
+
+    /// Opens the files of access logs anew, for those who have moved them away. Does
+    /// not wait; a file that cannot be opened serves on, and that is counted.
+    pub fn reopen_access_logs(&self) {
+        self.0.plan.access_logs.reopen();
+    }
+
+    /// The endpoints of a cluster. They may be replaced; where they are found by name,
+    /// until the next answer.
+    pub fn membership(&self, cluster: &str) -> Option<&Arc<Membership>> {
+        self.0.plan.clusters.membership(cluster)
     }
 
     /// Ends the proxy in order, and waits for the end: readiness fails, while

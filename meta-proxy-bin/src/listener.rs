@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use meta_core::{Address, CodecFactory, FilterFactory, stats::Counter};
+use meta_filters::access_log::{AccessLog, AccessLogs};
 use meta_router::Routes;
 
 use crate::{config::ListenerConfig, error::StartError, registry::Registry};
@@ -15,6 +16,7 @@ pub(crate) struct Listener {
     pub(crate) config: ListenerConfig,
     pub(crate) codec: Arc<dyn CodecFactory>,
     pub(crate) filters: Vec<Arc<dyn FilterFactory>>,
+    pub(crate) access_log: Vec<AccessLog>,
     /// The routes in force.
     pub(crate) routes: Arc<Routes>,
     open: AtomicUsize,
@@ -25,7 +27,12 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(config: ListenerConfig, registry: &Registry) -> Result<Self, StartError> {
+    /// Makes its codec and filters, and opens its access logs.
+    pub(crate) fn new(
+        config: ListenerConfig,
+        registry: &Registry,
+        logs: &AccessLogs,
+    ) -> Result<Self, StartError> {
         let within = |source| StartError::Extension {
             listener: config.name.clone(),
             source,
@@ -33,9 +40,17 @@ impl Listener {
         let codec = registry.configure_codec(&config.codec).map_err(within)?;
         let filters = config.filters.iter();
         let filters = filters.map(|filter| registry.configure_filter(filter));
+        let filters = filters.collect::<Result<_, _>>().map_err(within)?;
+        let protocol = codec.name().rsplit('.').next().unwrap_or_default();
+        let access_log = config.access_log.iter().map(|log| logs.open(log, protocol));
+        let access_log = access_log.collect::<Result<_, _>>();
         Ok(Self {
+            access_log: access_log.map_err(|source| StartError::AccessLog {
+                listener: config.name.clone(),
+                source,
+            })?,
             codec,
-            filters: filters.collect::<Result<_, _>>().map_err(within)?,
+            filters,
             routes: Arc::new(Routes::new(config.routes.clone())),
             config,
             open: AtomicUsize::new(0),

@@ -2,14 +2,15 @@
 //!
 //! | names | what |
 //! |---|---|
-//! | `meta_protocol.<stat_prefix>.<name>` | what the connections of a listener count: [`DownstreamStats`](crate::meta_codec::DownstreamStats) |
-//! | `cluster.<cluster>.<name>` | what the connections to a cluster count: [`UpstreamStats`](crate::meta_codec::UpstreamStats), and its members |
+//! | `meta_protocol.<stat_prefix>.<name>` | what the connections of a listener count: [`DownstreamStats`](crate::meta_codec::DownstreamStats); what its filters count, under names of their own |
+//! | `cluster.<cluster>.<name>` | what the connections to a cluster count: [`UpstreamStats`](crate::meta_codec::UpstreamStats), and its endpoints: [`MembershipStats`](crate::meta_router::MembershipStats) |
 //! | `listener.<address>.<name>` | connections, in all and by worker |
+//! | `filesystem.<name>`, `access_log.<name>` | access logs: [`AccessLogStats`](crate::meta_filters::access_log::AccessLogStats) |
 //! | `server.<name>` | the process |
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use meta_core::stats::HistogramSnapshot;
+use meta_core::stats::{Cell, HistogramSnapshot};
 
 mod cells;
 mod collect;
@@ -117,6 +118,16 @@ impl Stats {
 }
 
 impl StatValue {
+    /// What stands in `cell`, where it is of a kind known here.
+    fn of(cell: Cell<'_>) -> Option<Self> {
+        Some(match cell {
+            Cell::Counter(counter) => Self::Counter(counter.value()),
+            Cell::Gauge(gauge) => Self::Gauge(gauge.value()),
+            Cell::Histogram(histogram) => Self::Histogram(histogram.snapshot()),
+            _ => return None,
+        })
+    }
+
     fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::Counter(count), Self::Counter(more)) => *count += more,
@@ -137,6 +148,9 @@ enum Scope<'a> {
     /// A listener, by its address.
     Listener(&'a str),
     ListenerWorker(&'a str, usize),
+    /// What is written to files, as Envoy counts it.
+    Filesystem,
+    AccessLog,
     Server,
 }
 
@@ -147,6 +161,8 @@ impl Scope<'_> {
             Self::MetaProtocol(_) => "meta_protocol",
             Self::Cluster(_) => "cluster",
             Self::Listener(_) | Self::ListenerWorker(..) => "listener",
+            Self::Filesystem => "filesystem",
+            Self::AccessLog => "access_log",
             Self::Server => "server",
         }
     }
@@ -158,7 +174,7 @@ impl Scope<'_> {
                 (*name).to_owned()
             }
             Self::ListenerWorker(name, worker) => format!("{name}.worker_{worker}"),
-            Self::Server => String::new(),
+            Self::Filesystem | Self::AccessLog | Self::Server => String::new(),
         }
     }
 
@@ -180,7 +196,7 @@ impl Scope<'_> {
                 ("envoy_listener_address", (*address).to_owned()),
                 ("envoy_worker_id", worker.to_string()),
             ],
-            Self::MetaProtocol(_) | Self::Server => Vec::new(),
+            Self::MetaProtocol(_) | Self::Filesystem | Self::AccessLog | Self::Server => Vec::new(),
         }
     }
 }

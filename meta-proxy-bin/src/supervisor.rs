@@ -8,7 +8,7 @@ use std::{
 };
 
 use meta_core::{Address, WorkerId};
-use meta_router::ClusterConfig;
+use meta_router::{ClusterConfig, Discovery, Resolve};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -29,6 +29,9 @@ use crate::{
 };
 
 mod apply;
+
+/// How long access logs may take to be written at the end.
+const LOG_FLUSH: Duration = Duration::from_secs(1);
 
 /// What handles, admin and supervisor know of a proxy.
 pub(crate) struct Shared {
@@ -129,6 +132,7 @@ pub(crate) struct Supervisor {
     acceptors: JoinSet<()>,
     stop_accepting: CancellationToken,
     admin: JoinSet<()>,
+    discovery: Option<Discovery>,
 }
 
 impl Supervisor {
@@ -140,6 +144,7 @@ impl Supervisor {
             acceptors: JoinSet::new(),
             stop_accepting: CancellationToken::new(),
             admin: JoinSet::new(),
+            discovery: None,
         }
     }
 
@@ -199,6 +204,16 @@ impl Supervisor {
         Ok(Dispatcher::new(seats))
     }
 
+    /// Keeps endpoints up to date that are found by name; waits at most so long for
+    /// the first answers.
+    pub(crate) async fn discover(&mut self, resolver: Arc<dyn Resolve>, warm_up: Duration) {
+        let discovery = Discovery::start(&self.shared.plan.clusters, resolver);
+        let discovery = self.discovery.insert(discovery);
+        for name in discovery.warm(warm_up).await {
+            tracing::warn!(%name, "starting without an answer for the name");
+        }
+    }
+
     /// Accepts the connections of the listener `index`.
     pub(crate) fn accept(
         &mut self,
@@ -236,8 +251,18 @@ impl Supervisor {
             }
         };
         let report = self.drain(deadline).await;
+        self.flush_access_logs().await;
         let _ = shared.report.set(report);
         shared.enter(Phase::Stopped);
+    }
+
+    /// What has been logged is to be there when the end is told, unless someone does
+    /// not read it.
+    async fn flush_access_logs(&self) {
+        let logs = &self.shared.plan.access_logs;
+        if tokio::time::timeout(LOG_FLUSH, logs.flush()).await.is_err() {
+            tracing::warn!("some access log takes too long to be written: its last lines are lost");
+        }
     }
 
     async fn drain(&mut self, deadline: Duration) -> DrainReport {

@@ -10,6 +10,7 @@ use std::{
 
 use meta_codec::{Downstream, DownstreamStats, Drain, RESOLUTION, Transport, UpstreamStats, Wheel};
 use meta_core::{ConnectionInfo, ResolveRoute, Session, WorkerId};
+use meta_filters::access_log::AccessLogs;
 use meta_router::{Clusters, Connect, Router};
 use tokio::{
     net::{TcpStream, UnixStream},
@@ -38,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) connector: Arc<dyn Connect>,
     /// What a worker calls when it comes to rest.
     pub(crate) on_rest: Option<fn()>,
+    pub(crate) access_logs: AccessLogs,
 }
 
 /// What one worker counts.
@@ -146,15 +148,17 @@ impl Worker {
                 .upstream
                 .extend(upstream.map(|(name, stats)| (name.clone(), stats.clone())));
             cells.downstream.push(stats.clone());
+            let downstream = Downstream::new(
+                listener.codec.clone(),
+                config.limits,
+                config.connection.clone(),
+                stats,
+                wheel.clone(),
+                drain.clone(),
+            );
+            let logs = listener.access_log.iter().map(|log| log.worker(self.id));
             fronts.push(Front {
-                downstream: Arc::new(Downstream::new(
-                    listener.codec.clone(),
-                    config.limits,
-                    config.connection.clone(),
-                    stats,
-                    wheel.clone(),
-                    drain.clone(),
-                )),
+                downstream: Arc::new(downstream.with_logs(logs.collect())),
                 stack: Stack::new(router, &listener.filters, self.id),
                 routes: listener.routes.clone(),
                 listener: listener.clone(),
@@ -177,6 +181,7 @@ impl Front {
             listener: self.listener.config.name.clone(),
             remote,
             local,
+            server_name: None,
             routes: Some(self.routes.clone()),
         });
         let place = incoming.place;

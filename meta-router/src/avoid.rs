@@ -83,6 +83,12 @@ impl Avoid {
         self.fails_until.store(0, Ordering::Relaxed);
     }
 
+    /// Nothing is held against it any more.
+    pub(crate) fn forget(&self) {
+        self.connected();
+        self.drains_until.store(0, Ordering::Relaxed);
+    }
+
     fn after(&self, now: Instant, time: Duration) -> u64 {
         self.since_began(now) + time.as_millis() as u64
     }

@@ -3,10 +3,10 @@
 use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
-use meta_codec::{UpstreamConfig, now};
+use meta_codec::UpstreamConfig;
 use meta_core::{Address, Sharing};
 
-use crate::{avoid::Avoid, limit::Limit};
+use crate::{endpoints::Endpoints, limit::Limit, membership::Membership};
 
 /// A named group of endpoints that serve the same, and how to reach them.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub struct ClusterConfig {
     /// Its name; anything may stand in it.
     pub name: Arc<str>,
     /// Where its servers are.
-    pub endpoints: Vec<Address>,
+    pub endpoints: Endpoints,
     /// Whether requests share connections. Default: as the protocol does.
     pub sharing: Option<Sharing>,
     /// How long making a connection may take. Default: 5 s.
@@ -65,7 +65,7 @@ impl ClusterConfig {
     pub fn new(name: impl Into<Arc<str>>, endpoints: Vec<Address>) -> Self {
         Self {
             name: name.into(),
-            endpoints,
+            endpoints: endpoints.into(),
             sharing: None,
             connect_timeout: Duration::from_secs(5),
             limits: ClusterLimits::default(),
@@ -90,8 +90,7 @@ pub(crate) struct Cluster {
     pub(crate) connections: Arc<Limit>,
     pub(crate) pending: Arc<Limit>,
     pub(crate) requests: Arc<Limit>,
-    /// For each endpoint.
-    pub(crate) avoid: Vec<Arc<Avoid>>,
+    pub(crate) membership: Arc<Membership>,
 }
 
 impl Clusters {
@@ -123,11 +122,20 @@ impl Clusters {
             if config.limits.max_requests == 0 {
                 wrong("max_requests must be greater than 0");
             }
+            let addresses = match &config.endpoints {
+                Endpoints::Static(addresses) => &addresses[..],
+                Endpoints::StrictDns { dns, .. } | Endpoints::LogicalDns { dns, .. } => {
+                    dns.problems().for_each(&mut wrong);
+                    if config.endpoints.hosts().iter().any(|h| h.name.is_empty()) {
+                        wrong("a host to resolve has no name");
+                    }
+                    // Until there is an answer there are none.
+                    &[]
+                }
+            };
             let limits = config.limits;
-            let endpoints = config.endpoints.iter();
-            let avoid = endpoints.map(|_| Arc::new(Avoid::new(now())));
             let cluster = Arc::new(Cluster {
-                avoid: avoid.collect(),
+                membership: Arc::new(Membership::new(addresses)),
                 config,
                 connections: Limit::new(limits.max_connections),
                 pending: Limit::new(limits.max_pending),
@@ -146,6 +154,18 @@ impl Clusters {
     /// The names of the clusters, in no order.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &Arc<str>> {
         self.by_name.keys()
+    }
+
+    /// The endpoints of a cluster.
+    pub fn membership(&self, cluster: &str) -> Option<&Arc<Membership>> {
+        let cluster = self.by_name.get(cluster);
+        cluster.map(|cluster| &cluster.membership)
+    }
+
+    /// The endpoints of each cluster, in no order.
+    pub fn memberships(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Membership>)> {
+        let clusters = self.by_name.iter();
+        clusters.map(|(name, cluster)| (name, &cluster.membership))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Cluster>> {

@@ -5,7 +5,10 @@ mod avoid;
 mod balancer;
 mod cluster;
 mod connect;
+mod discovery;
+mod endpoints;
 mod limit;
+mod membership;
 mod pool;
 mod router;
 mod table;
@@ -14,6 +17,9 @@ mod table;
 pub use crate::{
     cluster::{ClusterConfig, ClusterError, ClusterLimits, Clusters},
     connect::{Connect, Connected, TcpConnector},
+    discovery::{Discovery, DnsAnswer, DnsError, DnsQuery, DnsResolver, IpFamily, Resolve},
+    endpoints::{DnsBackoff, DnsConfig, DnsHost, Endpoints, LookupFamily},
+    membership::{Membership, MembershipStats},
     router::{RouteFuture, Router},
     table::{RouteEntry, RouteProblem, RouteTable, Routes, TableError},
 };

@@ -85,10 +85,7 @@ fn written(
         return Ok(None);
     };
     let mut reader = kit.driven(scene, opposite(role));
-    reader.feed(&bytes);
-    let message = reader.message()?;
-    reader.done()?;
-    Ok(Some(message))
+    reader.read_back(&bytes, Method::Control).map(Some)
 }
 
 fn expect(

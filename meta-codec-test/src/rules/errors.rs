@@ -95,9 +95,7 @@ pub(crate) fn answer(
         if let Some(sent) = &sent {
             caller.encode(sent, sent.metadata.id, &Mutation::new(), None)?;
         }
-        caller.feed(&bytes);
-        let found = caller.message()?;
-        caller.done()?;
+        let found = caller.read_back(&bytes, Method::OnError)?;
         raised(scene, kind, sample, &found.metadata)?;
     }
     Ok(())

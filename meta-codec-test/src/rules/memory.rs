@@ -35,7 +35,11 @@ pub(crate) fn large_message(kit: &Kit) -> Result<(), Failure> {
             }
             let need = reader.need()?;
             if sample.length.is_some() && need != Some(total) {
-                let detail = format!("needs {need:?}, its length field says {total}");
+                let found = need
+                    .map_or("does not say how many bytes it needs".to_owned(), |need| {
+                        format!("needs {need} bytes")
+                    });
+                let detail = format!("{found}, its length field says {total}");
                 return Err(reader.fail(detail));
             }
         }
@@ -77,7 +81,10 @@ pub(crate) fn memory(kit: &Kit) -> Result<(), Failure> {
     let kept = usize::try_from(usage.kept_bytes).unwrap_or_default();
     drop(metadata);
     if kept > header_bytes + SPARE_BYTES {
-        let detail = format!("{kept} bytes stay behind a message that is gone");
+        let detail = format!(
+            "{kept} bytes stay behind a message that is gone; its metadata outlive it: \
+             copy the header area for their attributes where the frame is large"
+        );
         return Err(scene.fail(Method::Decode, sample.bytes.len(), detail));
     }
     Ok(())

@@ -28,7 +28,7 @@ pub(crate) fn untouched(kit: &Kit) -> Result<(), Failure> {
                 identical(scene, &sample.bytes, &bytes)?;
                 continue;
             }
-            let found = received(kit, scene, sample, &bytes)?;
+            let found = Seen::of(&received(kit, scene, sample, &bytes)?);
             let mut expected = Seen::of(&message);
             expected.id = id;
             if expected.stream_id.is_some() {
@@ -111,11 +111,7 @@ fn mutated(
     let own = message.metadata.id;
     let (encoded, bytes) = kit.write(scene, sample, message, own, change)?;
     whole(scene, encoded)?;
-    let mut receiver = kit.reader(scene, sample.role, &[sample])?;
-    receiver.feed(&bytes);
-    let found = receiver.message()?;
-    receiver.done()?;
-    Ok(found)
+    received(kit, scene, sample, &bytes)
 }
 
 fn not_applied(
@@ -154,12 +150,14 @@ fn expect(
 }
 
 /// Reads what was written as its receiver does.
-fn received(kit: &Kit, scene: Scene<'_>, sample: &Sample, bytes: &[u8]) -> Result<Seen, Failure> {
+fn received(
+    kit: &Kit,
+    scene: Scene<'_>,
+    sample: &Sample,
+    bytes: &[u8],
+) -> Result<Message, Failure> {
     let mut receiver = kit.reader(scene, sample.role, &[sample])?;
-    receiver.feed(bytes);
-    let found = receiver.message()?;
-    receiver.done()?;
-    Ok(Seen::of(&found))
+    receiver.read_back(bytes, Method::Encode)
 }
 
 /// Two messages that may differ in the bytes of their header area alone.

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use meta_core::{LocalReply, MessageKind, Response, SharedMetadata};
+use meta_core::{Journal, LocalReply, MessageKind, Response, SharedMetadata};
 
 use super::woken::Woken;
 
@@ -60,8 +60,29 @@ pub(super) struct Entry {
     pub(super) number: u64,
     /// It goes through the session's lane: one at a time, in order.
     pub(super) in_lane: bool,
+    /// Where it was to go, if someone wants to know.
+    pub(super) journal: Option<Journal>,
     /// The request that waits for this one.
     follower: Option<u32>,
+}
+
+impl Entry {
+    pub(super) fn new(
+        request: SharedMetadata,
+        received_at: Instant,
+        number: u64,
+        in_lane: bool,
+        journal: Option<Journal>,
+    ) -> Self {
+        Self {
+            request,
+            received_at,
+            number,
+            in_lane,
+            journal,
+            follower: None,
+        }
+    }
 }
 
 impl<F> Calls<F> {
@@ -90,36 +111,27 @@ impl<F> Calls<F> {
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
+
+    /// Those that have not been answered.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().filter_map(|slot| slot.entry.as_ref())
+    }
 }
 
 impl<F: Future<Output = Answer> + Unpin> Calls<F> {
     /// Takes up a call. Its future runs when the set is polled.
-    pub(super) fn start(
-        &mut self,
-        request: SharedMetadata,
-        received_at: Instant,
-        number: u64,
-        in_order: bool,
-        in_lane: bool,
-        future: F,
-    ) {
-        let id = request.id.0;
-        let wants_answer = request.kind == MessageKind::Request;
+    pub(super) fn start(&mut self, entry: Entry, in_order: bool, future: F) {
+        let id = entry.request.id.0;
+        let wants_answer = entry.request.kind == MessageKind::Request;
         let predecessor = if wants_answer {
             self.predecessor(id, in_order)
         } else {
             None
         };
-        self.bytes += request.total_bytes;
+        self.bytes += entry.request.total_bytes;
         let key = self.vacant_key();
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.entry = Some(Entry {
-                request,
-                received_at,
-                number,
-                in_lane,
-                follower: None,
-            });
+            slot.entry = Some(entry);
             slot.future = Some(future);
             slot.blocked = predecessor.is_some();
         }

@@ -4,7 +4,8 @@ use std::{collections::VecDeque, io, ops::ControlFlow};
 
 use meta_core::{
     Codec, CodecError, CodecErrorKind, Control, Correlation, EncodeContext, Encoded, FrameBuf,
-    Message, MessageKind, Metadata, Mutation, Origin, Place, Push, ReplyKind, Status, WireId,
+    Message, MessageKind, Metadata, Mutation, Origin, Outcome, Place, Push, ReplyKind, Status,
+    WireId,
 };
 
 use super::{
@@ -20,6 +21,7 @@ use crate::{
 };
 
 mod ending;
+mod logging;
 mod reading;
 mod tally;
 mod writing;
@@ -149,7 +151,7 @@ where
             let (bound, held_back) = (self.at_bounds(), self.may_not_read());
             self.take_pushes(cx, now);
             self.take_answers(cx, now)?;
-            more |= self.take_refusal();
+            more |= self.take_refusal(now);
             let full = self.is_write_full();
             self.flush(cx, now)?;
             let at_bounds = self.at_bounds();
@@ -220,7 +222,7 @@ where
             drop(event);
             this.tally.flush(&this.shared.stats);
             if let ControlFlow::Break(reason) = turn {
-                this.count_close(&reason);
+                this.count_close(&reason, now);
                 return Poll::Ready(reason);
             }
             if this.poll_deadline(cx, now).is_pending() {
@@ -228,7 +230,7 @@ where
             }
             now = clock::read();
             if let ControlFlow::Break(reason) = this.on_deadline(now) {
-                this.count_close(&reason);
+                this.count_close(&reason, now);
                 return Poll::Ready(reason);
             }
         }
@@ -236,8 +238,9 @@ where
 }
 
 impl<T, S: Service<Request>> Connection<T, S> {
-    fn count_close(&mut self, reason: &CloseReason) {
+    fn count_close(&mut self, reason: &CloseReason, now: Instant) {
         self.phase = Phase::Closed;
+        self.log_cancelled(reason.as_str(), now);
         if !self.calls.is_empty() {
             let stats = &self.shared.stats;
             match reason {
@@ -257,8 +260,11 @@ impl<T, S: Service<Request>> Drop for Connection<T, S> {
     fn drop(&mut self) {
         let stats = &self.shared.stats;
         let active = self.calls.len();
-        if active > 0 && !matches!(self.phase, Phase::Closed) {
-            stats.cx_destroy_local_with_active_rq.inc();
+        if !matches!(self.phase, Phase::Closed) {
+            self.log_cancelled("proxy_stopped", clock::now());
+            if active > 0 {
+                stats.cx_destroy_local_with_active_rq.inc();
+            }
         }
         stats.request_active.add(-(active as i64));
         stats.downstream_cx_active.dec();

@@ -64,6 +64,7 @@ pub(crate) fn session() -> Session {
         listener: "test".into(),
         remote: Address::Memory,
         local: Address::Memory,
+        server_name: None,
         routes: None,
     })
 }

@@ -8,18 +8,41 @@ use std::{
 };
 
 use meta_core::Address;
+use meta_router::DnsHost;
 
 /// Reads `IP:PORT`, `HOST:PORT` or `unix:PATH`. A host name is resolved here and
 /// never again; of its addresses the first counts.
 pub(super) fn parse_address(text: &str) -> Result<Address, String> {
+    let host = match parse_upstream(text)? {
+        Upstream::At(address) => return Ok(address),
+        Upstream::Named(host) => host,
+    };
+    match (&*host.name, host.port).to_socket_addrs() {
+        Ok(mut found) => match found.next() {
+            Some(address) => Ok(address.into()),
+            None => Err(format!("the host {:?} has no address", host.name)),
+        },
+        Err(error) => Err(format!("cannot resolve the host {:?}: {error}", host.name)),
+    }
+}
+
+/// A server: its address, or its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Upstream {
+    At(Address),
+    Named(DnsHost),
+}
+
+/// Reads `IP:PORT`, `HOST:PORT` or `unix:PATH`.
+pub(super) fn parse_upstream(text: &str) -> Result<Upstream, String> {
     if let Some(path) = text.strip_prefix("unix:") {
         return match path {
             "" => Err("expected a path behind `unix:`".to_owned()),
-            path => Ok(Address::Unix(PathBuf::from(path))),
+            path => Ok(Upstream::At(Address::Unix(PathBuf::from(path)))),
         };
     }
     if let Ok(address) = text.parse::<SocketAddr>() {
-        return Ok(address.into());
+        return Ok(Upstream::At(address.into()));
     }
     let expected = "expected IP:PORT, HOST:PORT or unix:PATH";
     let Some((host, port)) = text.rsplit_once(':') else {
@@ -31,13 +54,7 @@ pub(super) fn parse_address(text: &str) -> Result<Address, String> {
     if host.is_empty() || host.contains([':', '[', ']']) {
         return Err(format!("{expected}; {host:?} is neither"));
     }
-    match (host, port).to_socket_addrs() {
-        Ok(mut found) => match found.next() {
-            Some(address) => Ok(address.into()),
-            None => Err(format!("the host {host:?} has no address")),
-        },
-        Err(error) => Err(format!("cannot resolve the host {host:?}: {error}")),
-    }
+    Ok(Upstream::Named(DnsHost::new(host, port)))
 }
 
 /// Where the admin answers: an address, or nowhere.
@@ -89,6 +106,14 @@ mod tests {
             panic!("localhost is known");
         };
         assert!(local.ip().is_loopback());
+    }
+
+    #[test]
+    fn servers_keep_their_names() {
+        let named = parse_upstream("greeter.test:80").expect("a name");
+        assert_eq!(named, Upstream::Named(DnsHost::new("greeter.test", 80)));
+        let at = parse_upstream("[::1]:80").expect("an address");
+        assert!(matches!(at, Upstream::At(Address::Ip(_))));
     }
 
     #[test]

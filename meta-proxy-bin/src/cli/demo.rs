@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
                 call_all(handle, &dubbo).await?;
                 call_all(handle, &thrift).await
             } => called?,
-            () = signals.next() => return Ok(()),
+            () = signals.next(running.handle()) => return Ok(()),
         }
         if let Some(address) = handle.admin_addr() {
             say(format_args!("admin on http://{address}"))?;

@@ -3,18 +3,22 @@
 use std::{
     io::{self, Write as _},
     num::NonZeroUsize,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::anyhow;
 use meta_codec::Heartbeat;
 use meta_core::{Address, Route, Sharing};
-use meta_router::{ClusterConfig, RouteEntry, RouteTable};
+use meta_filters::access_log::{AccessLogConfig, LogTarget};
+use meta_router::{
+    ClusterConfig, DnsConfig, DnsHost, Endpoints, LookupFamily, RouteEntry, RouteTable,
+};
 use serde_json::Value;
 
 use super::{
     Failure, Options,
-    address::{AdminAddress, parse_address},
+    address::{AdminAddress, Upstream, parse_address, parse_upstream},
     control_runtime, log,
     signals::Signals,
 };
@@ -39,10 +43,10 @@ pub(super) struct QuickArguments {
     #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
     listen: Address,
     /// The servers, comma-separated: IP:PORT, HOST:PORT or unix:PATH. Host names are
-    /// resolved once.
-    #[arg(long, value_name = "ADDRESS", value_parser = parse_address)]
+    /// resolved every 5 seconds, and all their addresses are used.
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_upstream)]
     #[arg(required = true, value_delimiter = ',')]
-    upstream: Vec<Address>,
+    upstream: Vec<Upstream>,
     /// Let requests of all clients share connections to the servers, whatever is
     /// usual for the protocol.
     #[arg(long)]
@@ -69,6 +73,13 @@ pub(super) struct QuickArguments {
     /// What the codec is told.
     #[arg(long, value_name = "JSON", value_parser = parse_json)]
     codec_config: Option<Value>,
+    /// Write a line for each request to this file; `-` for the standard output.
+    /// Opened anew at SIGUSR1.
+    #[arg(long, value_name = "PATH")]
+    access_log: Option<PathBuf>,
+    /// What the lines say, in Envoy's operators, such as `%OPERATION% %DURATION%`.
+    #[arg(long, value_name = "FORMAT", requires = "access_log")]
+    access_log_format: Option<String>,
     /// Where the admin pages are: IP:PORT, or `off`.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: AdminAddress,
@@ -96,12 +107,13 @@ pub(super) struct QuickArguments {
 
 /// Runs until a signal.
 pub(super) fn run(
-    arguments: QuickArguments,
+    arguments: &QuickArguments,
     options: &Options,
     registry: Registry,
 ) -> Result<(), Failure> {
     arguments.log.init();
     arguments.check_codec(&registry)?;
+    arguments.check_access_log()?;
     if let Err(error) = sys::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
@@ -137,6 +149,27 @@ impl QuickArguments {
         Err(Failure::Usage(anyhow::Error::new(error).context(argument)))
     }
 
+    fn access_log(&self) -> Option<AccessLogConfig> {
+        let target = match self.access_log.as_deref()? {
+            path if path == Path::new("-") => LogTarget::Stdout,
+            path => LogTarget::File(path.to_owned()),
+        };
+        let config = AccessLogConfig::new(target);
+        Some(match &self.access_log_format {
+            Some(format) => config.text(format),
+            None => config,
+        })
+    }
+
+    /// What is wrong with the format is wrong with the command line.
+    fn check_access_log(&self) -> Result<(), Failure> {
+        let config = self.access_log();
+        config.map_or(Ok(()), |config| {
+            let checked = config.check().map_err(anyhow::Error::new);
+            checked.map_err(|error| Failure::Usage(error.context("--access-log-format")))
+        })
+    }
+
     fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
         let mut route = Route::to_cluster(NAME, NAME);
         route.timeout = Some(Duration::from_millis(self.request_timeout_ms));
@@ -145,10 +178,12 @@ impl QuickArguments {
 
         let mut listener = ListenerConfig::new(NAME, self.codec(), table);
         listener.max_connections = self.max_connections;
+        listener.access_log = self.access_log().into_iter().collect();
         let idle_timeout = Duration::from_millis(self.idle_timeout_ms);
         listener.connection.idle_timeout = Some(idle_timeout).filter(|time| !time.is_zero());
 
-        let mut cluster = ClusterConfig::new(NAME, self.upstream.clone());
+        let mut cluster = ClusterConfig::new(NAME, Vec::new());
+        cluster.endpoints = self.endpoints()?;
         cluster.sharing = match (self.multiplexing, self.exclusive) {
             (true, _) => Some(Sharing::Shared),
             (_, true) => Some(Sharing::Exclusive),
@@ -177,6 +212,31 @@ impl QuickArguments {
         Ok(builder)
     }
 
+    fn endpoints(&self) -> Result<Endpoints, Failure> {
+        let address = |upstream: &Upstream| match upstream {
+            Upstream::At(address) => Some(address.clone()),
+            Upstream::Named(_) => None,
+        };
+        let addresses = self.upstream.iter().map(address);
+        if let Some(addresses) = addresses.collect::<Option<Vec<_>>>() {
+            return Ok(addresses.into());
+        }
+        let host = |upstream: &Upstream| match upstream {
+            Upstream::Named(host) => Ok(host.clone()),
+            Upstream::At(Address::Ip(at)) => Ok(DnsHost::new(at.ip().to_string(), at.port())),
+            Upstream::At(other) => Err(Failure::Usage(anyhow!(
+                "--upstream {other}: host names go together with host names and IP addresses only"
+            ))),
+        };
+        let mut dns = DnsConfig::default();
+        // `localhost` is both, and most servers listen on the one.
+        dns.family = LookupFamily::V4Preferred;
+        Ok(Endpoints::StrictDns {
+            hosts: self.upstream.iter().map(host).collect::<Result<_, _>>()?,
+            dns,
+        })
+    }
+
     fn workers(&self) -> Workers {
         match (Workers::default(), self.concurrency) {
             (Workers::Own { count, .. }, wanted) => Workers::Own {
@@ -192,6 +252,7 @@ impl QuickArguments {
         let argument = match &error {
             StartError::Listen { .. } => format!("--listen {}", self.listen),
             StartError::Admin { .. } => format!("--admin {}", self.admin),
+            StartError::AccessLog { .. } => "--access-log".to_owned(),
             _ => return error.into(),
         };
         let in_use = match &error {

@@ -1,4 +1,4 @@
-//! The end of the process: signals.
+//! Signals: the end of the process, and access logs opened anew.
 
 use std::{future::poll_fn, io, task::Poll, time::Duration};
 
@@ -6,12 +6,13 @@ use anyhow::anyhow;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Failure;
-use crate::handle::Running;
+use crate::handle::{Handle, Running};
 
-/// SIGTERM and SIGINT, from the moment this is made.
+/// SIGTERM, SIGINT and SIGUSR1, from the moment this is made.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    reopen: Signal,
 }
 
 impl Signals {
@@ -19,12 +20,17 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            reopen: signal(SignalKind::user_defined1())?,
         })
     }
 
-    /// The next one.
-    pub(super) async fn next(&mut self) {
+    /// The next that asks for the end. Meanwhile access logs are opened anew at
+    /// SIGUSR1.
+    pub(super) async fn next(&mut self, handle: &Handle) {
         poll_fn(|cx| {
+            while self.reopen.poll_recv(cx).is_ready() {
+                handle.reopen_access_logs();
+            }
             let terminated = self.terminate.poll_recv(cx).is_ready();
             match terminated || self.interrupt.poll_recv(cx).is_ready() {
                 true => Poll::Ready(()),
@@ -43,7 +49,7 @@ impl Signals {
     ) -> Result<(), Failure> {
         let handle = running.handle();
         tokio::select! {
-            () = self.next() => {}
+            () = self.next(handle) => {}
             _ = handle.stopped() => return Err(anyhow!("the proxy has failed; see the log").into()),
         }
         tracing::info!("draining for up to {} s", deadline.as_secs_f64());
@@ -52,7 +58,7 @@ impl Signals {
                 tracing::info!("drained: {report}");
                 Ok(())
             }
-            () = self.next() => {
+            () = self.next(handle) => {
                 handle.abort();
                 let report = handle.stopped().await;
                 Err(anyhow!("cut short by a second signal: {report}").into())

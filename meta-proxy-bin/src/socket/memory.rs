@@ -48,8 +48,11 @@ impl MemoryConnector {
 pub struct MemoryListener(mpsc::Receiver<DuplexStream>);
 
 impl MemoryListener {
-    /// The next connection; `None` once no connector is left.
-    pub(super) async fn accept(&mut self) -> Option<DuplexStream> {
+    /// The next connection; `None` once no connector is left. A listener that is
+    /// given to a proxy is asked by the proxy; this is for servers in tests.
+    ///
+    /// Cancellation safe: no connection is lost.
+    pub async fn accept(&mut self) -> Option<DuplexStream> {
         self.0.recv().await
     }
 

@@ -2,6 +2,7 @@
 
 use meta_codec::{DownstreamStats, UpstreamStats};
 use meta_core::stats::{Counter, Gauge, Histogram};
+use meta_router::MembershipStats;
 
 use super::{Scope, StatValue, Stats};
 
@@ -54,6 +55,13 @@ cells! {
     response_error response_error_caused_connection_close response_success
     mutation_dropped idle_timeout write_timeout
     request_active request_time_ms
+}
+
+cells! {
+    /// Adds what is counted of a cluster's endpoints.
+    add_membership(MembershipStats):
+    membership_change
+    update_attempt update_success update_failure update_empty update_no_rebuild
 }
 
 cells! {

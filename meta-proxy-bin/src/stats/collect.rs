@@ -9,12 +9,27 @@ impl Stats {
         let mut stats = Self::default();
         stats.add_server(shared);
         stats.add_listeners(shared);
-        for cluster in &shared.clusters {
-            let scope = Scope::Cluster(&cluster.name);
+        stats.add_access_logs(shared);
+        for (cluster, membership) in shared.plan.clusters.memberships() {
+            stats.add_membership(&Scope::Cluster(cluster), membership.stats());
             // Nothing takes an endpoint for unhealthy.
-            let members = StatValue::Gauge(cluster.endpoints.len() as i64);
-            stats.add(&scope, "membership_total", members.clone());
-            stats.add(&scope, "membership_healthy", members);
+            let members = StatValue::Gauge(membership.len() as i64);
+            stats.add(
+                &Scope::Cluster(cluster),
+                "membership_total",
+                members.clone(),
+            );
+            stats.add(&Scope::Cluster(cluster), "membership_healthy", members);
+        }
+        for listener in &shared.plan.listeners {
+            let scope = Scope::MetaProtocol(&listener.config.stat_prefix);
+            for filter in &listener.filters {
+                filter.visit_stats(&mut |name, cell| {
+                    if let Some(value) = StatValue::of(cell) {
+                        stats.add(&scope, name, value);
+                    }
+                });
+            }
         }
         for worker in shared.workers() {
             for (listener, cells) in shared.plan.listeners.iter().zip(&worker.downstream) {
@@ -26,6 +41,32 @@ impl Stats {
             }
         }
         stats
+    }
+
+    fn add_access_logs(&mut self, shared: &Shared) {
+        let logs = &shared.plan.access_logs;
+        if logs.is_empty() {
+            return;
+        }
+        let stats = logs.stats();
+        let counters = [
+            (Scope::Filesystem, "write_buffered", stats.lines_buffered),
+            (Scope::Filesystem, "write_completed", stats.writes_completed),
+            (Scope::Filesystem, "write_failed", stats.writes_failed),
+            (
+                Scope::Filesystem,
+                "flushed_by_timer",
+                stats.flushed_by_timer,
+            ),
+            (Scope::Filesystem, "reopen_failed", stats.reopen_failed),
+            (Scope::AccessLog, "lines_written", stats.lines_written),
+            (Scope::AccessLog, "lines_dropped", stats.lines_dropped),
+        ];
+        for (scope, name, count) in counters {
+            self.add(&scope, name, StatValue::Counter(count));
+        }
+        let buffered = StatValue::Gauge(stats.buffered_bytes);
+        self.add(&Scope::Filesystem, "write_total_buffered", buffered);
     }
 
     fn add_server(&mut self, shared: &Shared) {

@@ -1,6 +1,7 @@
 use std::{collections::HashSet, fmt::Debug, time::Duration};
 
 use meta_codec::{DownstreamStats, UpstreamStats};
+use meta_router::MembershipStats;
 
 use super::*;
 
@@ -28,6 +29,9 @@ fn every_cell_has_its_name() {
     stats.add_upstream(&Scope::Cluster("out"), &upstream);
     assert_eq!(names(&stats, "meta_protocol.in."), fields(&downstream));
     assert_eq!(names(&stats, "cluster.out."), fields(&upstream));
+    let membership = MembershipStats::default();
+    stats.add_membership(&Scope::Cluster("members"), &membership);
+    assert_eq!(names(&stats, "cluster.members."), fields(&membership));
 }
 
 fn some() -> Stats {

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use meta_router::{ClusterConfig, Endpoints};
+
 use super::Shared;
 use crate::{
     config::{ListenerConfig, Snapshot},
@@ -11,7 +13,10 @@ use crate::{
 
 impl Shared {
     pub(crate) fn apply(&self, snapshot: Snapshot) -> Result<(), ApplyError> {
-        if !is_same(&self.clusters, &snapshot.clusters) {
+        if !is_same(
+            &without_listed(&self.clusters),
+            &without_listed(&snapshot.clusters),
+        ) {
             return Err(ApplyError::Clusters);
         }
         let listeners = &self.plan.listeners;
@@ -43,8 +48,27 @@ impl Shared {
         for (listener, routes) in pairs {
             listener.routes.replace(routes);
         }
+        for cluster in &snapshot.clusters {
+            let membership = self.plan.clusters.membership(&cluster.name);
+            if let (Endpoints::Static(addresses), Some(membership)) =
+                (&cluster.endpoints, membership)
+            {
+                membership.replace(addresses);
+            }
+        }
         Ok(())
     }
+}
+
+/// The clusters, but for what can change while they are used.
+fn without_listed(clusters: &[ClusterConfig]) -> Vec<ClusterConfig> {
+    let mut clusters = clusters.to_vec();
+    for cluster in &mut clusters {
+        if let Endpoints::Static(addresses) = &mut cluster.endpoints {
+            addresses.clear();
+        }
+    }
+    clusters
 }
 
 /// What differs between the two, besides routes.
@@ -53,6 +77,7 @@ fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'sta
         (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
         (running.codec != wanted.codec, "codecs"),
         (running.filters != wanted.filters, "filters"),
+        (running.access_log != wanted.access_log, "access logs"),
         (running.limits != wanted.limits, "limits"),
         (
             !is_same(&running.connection, &wanted.connection)

@@ -142,7 +142,7 @@ async fn attachments_beyond_measure_are_refused() {
     let greeter = Greeter::start("v1").await;
     let scene = Setup::to_greeters([&greeter]).start().await;
     let mut client = scene.connect().await;
-    let many = (0..300).fold(hello(9), |call, n| {
+    let many = (0..1100).fold(hello(9), |call, n| {
         call.attachment(&format!("key {n}"), "a")
     });
     let long = hello(9).attachment("key", "x".repeat(70_000));

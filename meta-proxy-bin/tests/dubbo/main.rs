@@ -1,5 +1,6 @@
 //! A proxy between scripted Dubbo clients and providers.
 
+mod access_log;
 mod backpressure;
 mod bounds;
 mod callbacks;

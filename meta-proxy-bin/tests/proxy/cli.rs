@@ -129,3 +129,19 @@ fn help_and_version_are_no_errors() {
         assert_eq!(program.end(), (Some(0), String::new()));
     }
 }
+
+#[test]
+fn access_logs_that_cannot_be() {
+    let format = "%OPERATION% %NOPE%";
+    let arguments = ["--access-log", "-", "--access-log-format", format];
+    let arguments = [&GOOD[..], &arguments].concat();
+    let parts = ["--access-log-format", "at byte 12", "unknown operator NOPE"];
+    fails(&arguments, 2, &parts);
+    but(
+        "--access-log",
+        "/nowhere/log",
+        1,
+        &["--access-log", "/nowhere/log", "No such file"],
+    );
+    but("--access-log-format", "x", 2, &["--access-log <PATH>"]);
+}

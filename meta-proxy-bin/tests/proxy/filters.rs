@@ -7,6 +7,8 @@ use meta_proxy::{
     ExtensionConfig,
     meta_core::{
         ConfigError, Extension, Filter, FilterFactory, Flow, LocalReply, ReplyKind, Request,
+        filter_factory,
+        stats::{Cell, Counter},
     },
 };
 use serde_json::json;
@@ -15,7 +17,10 @@ use crate::toy::{Client, Server, eventually, proxy, registry, snapshot};
 
 /// Sets the header `last` to its own name, and notes in an extension who came
 /// before it.
-struct Stamp(String);
+struct Stamp {
+    name: String,
+    stamped: Counter,
+}
 
 #[derive(Default)]
 struct Passed(String);
@@ -26,16 +31,21 @@ impl Filter for Stamp {
     fn on_request(&self, (): &mut (), request: &mut Request) -> Flow {
         match request.metadata().get("method") {
             Some("panic") => panic!("a filter at fault, as the test wants it"),
-            Some(method) if method == self.0 => {
-                return Flow::Reply(LocalReply::new(ReplyKind::Denied, self.0.clone()));
+            Some(method) if method == self.name => {
+                return Flow::Reply(LocalReply::new(ReplyKind::Denied, self.name.clone()));
             }
             _ => {}
         }
         let mut passed = request.extensions.remove::<Passed>().unwrap_or_default();
-        passed.0.push_str(&self.0);
+        passed.0.push_str(&self.name);
+        self.stamped.inc();
         request.mutation.set("passed", passed.0.as_str());
         request.extensions.insert(passed);
         Flow::Continue
+    }
+
+    fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
+        visit("stamp.stamped", Cell::Counter(&self.stamped));
     }
 }
 
@@ -49,7 +59,10 @@ impl Extension<dyn FilterFactory> for StampExtension {
     fn configure(&self, name: String) -> Result<Arc<dyn FilterFactory>, ConfigError> {
         match name.is_empty() {
             true => Err(ConfigError::new("", "a stamp needs a name")),
-            false => Ok(Arc::new(Arc::new(Stamp(name)))),
+            false => Ok(filter_factory(Stamp {
+                name,
+                stamped: Counter::default(),
+            })),
         }
     }
 }
@@ -80,6 +93,10 @@ async fn the_first_is_outermost() {
         .await;
     let response = client.response().await.expect("an answer");
     assert_eq!(response.get("reason"), Some("denied"));
+
+    // Of the second request, the last filter saw nothing, and `b` refused it.
+    let stats = running.handle().stats();
+    assert_eq!(stats.counter("meta_protocol.in.stamp.stamped"), 3 + 1);
 
     // A filter at fault costs its own connection and no other.
     let mut victim = Client::connect(&running).await;

@@ -1,5 +1,6 @@
 //! A proxy as its users see it: through the library, the program and the admin.
 
+mod access_log;
 mod admin;
 mod cli;
 mod demo;
@@ -7,9 +8,11 @@ mod drain;
 mod faults;
 mod filters;
 mod http;
+mod names;
 mod program;
 mod quick;
 mod rest;
+mod run;
 mod serve;
 mod start;
 mod thrift;

@@ -122,9 +122,9 @@ pub(crate) struct Client<T = TcpStream> {
 
 impl Client {
     pub(crate) async fn connect(running: &Running) -> Self {
-        let Some(Address::Ip(address)) = running.handle().addr("in") else {
-            panic!("the listener has a TCP address");
-        };
+        let address = running.handle().addr("in");
+        let address = address.and_then(|address| address.socket_addr());
+        let address = address.expect("the listener has a TCP address");
         Self::over(TcpStream::connect(address).await.expect("it listens"))
     }
 }

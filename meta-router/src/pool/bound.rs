@@ -1,6 +1,8 @@
 //! The bound on connections, and who waits at it.
 
-use std::{collections::BTreeMap, sync::Weak};
+use std::collections::BTreeMap;
+
+use arc_swap::ArcSwap;
 
 use super::*;
 
@@ -10,7 +12,7 @@ pub(super) struct PoolShared {
     pub(super) upstream: Arc<Upstream>,
     pub(super) connector: Arc<dyn Connect>,
     /// The endpoints themselves, which hold this.
-    endpoints: OnceLock<Vec<Weak<Endpoint>>>,
+    endpoints: ArcSwap<Vec<Weak<Endpoint>>>,
     /// This worker's connections.
     open: AtomicUsize,
     queue: Mutex<Queue>,
@@ -35,17 +37,17 @@ impl PoolShared {
             cluster,
             upstream,
             connector,
-            endpoints: OnceLock::new(),
+            endpoints: ArcSwap::default(),
             open: AtomicUsize::new(0),
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
         }
     }
 
-    /// Names the endpoints; once.
+    /// Names the endpoints in force.
     pub(super) fn set_endpoints(&self, endpoints: &[Arc<Endpoint>]) {
         let endpoints = endpoints.iter().map(Arc::downgrade).collect();
-        let _ = self.endpoints.set(endpoints);
+        self.endpoints.store(Arc::new(endpoints));
     }
 
     /// Leave to have one connection more; waits for one to be given up where the
@@ -104,7 +106,9 @@ impl PoolShared {
             if let Some(open) = self.try_open() {
                 return Some(open);
             }
-            let crowded = self.endpoints().max_by_key(|endpoint| endpoint.at_rest())?;
+            let endpoints = self.endpoints.load();
+            let endpoints = endpoints.iter().filter_map(Weak::upgrade);
+            let crowded = endpoints.max_by_key(|endpoint| endpoint.at_rest())?;
             if !crowded.evict_idle() {
                 return None;
             }
@@ -114,12 +118,9 @@ impl PoolShared {
     /// Gives up a shared connection that carries nothing. It closes when its task
     /// comes to it, which wakes who waits.
     fn evict_shared(&self) {
-        self.endpoints().any(|endpoint| endpoint.evict_shared());
-    }
-
-    fn endpoints(&self) -> impl Iterator<Item = Arc<Endpoint>> {
-        let endpoints = self.endpoints.get().into_iter().flatten();
-        endpoints.filter_map(Weak::upgrade)
+        let endpoints = self.endpoints.load();
+        let mut endpoints = endpoints.iter().filter_map(Weak::upgrade);
+        endpoints.any(|endpoint| endpoint.evict_shared());
     }
 
     /// There may be room: who has waited longest looks again, and whoever takes
@@ -138,7 +139,7 @@ impl PoolShared {
 }
 
 /// A request that waits for a connection.
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     pool: Arc<PoolShared>,
     number: u64,
     _permit: Permit,

@@ -63,35 +63,45 @@ pub(crate) struct Lease {
 enum Place {
     Taken(Lease),
     Free(Open),
+    /// The endpoint is no longer one of the cluster's.
+    Gone,
 }
 
 impl Endpoint {
     /// A connection of this form: the one used last, or a new one. With `fresh`
-    /// always a new one.
+    /// always a new one. `None` where the endpoint is no longer one of the
+    /// cluster's; `waiting`, the place among those that wait, is kept then.
     pub(crate) async fn lease(
         self: &Arc<Self>,
         form: WireForm,
         fresh: bool,
-    ) -> Result<Lease, LocalReply> {
-        let mut waiting = None;
+        waiting: &mut Option<Waiting>,
+    ) -> Result<Option<Lease>, LocalReply> {
         let place = poll_fn(|cx| {
+            if self.is_retired() {
+                return Poll::Ready(Ok(Place::Gone));
+            }
             // One may be given back while this waits for leave to make another.
             let in_turn = waiting.is_some() || !self.shared.is_awaited();
             let idle = (in_turn && !fresh).then(|| self.take_idle(form, cx));
             match idle.flatten() {
                 Some(lease) => Poll::Ready(Ok(Place::Taken(lease))),
-                None => self.shared.poll_admit(&mut waiting, cx).map_ok(Place::Free),
+                None => self.shared.poll_admit(waiting, cx).map_ok(Place::Free),
             }
         });
-        let open = match place.await? {
-            Place::Taken(lease) => return Ok(lease),
+        let place = place.await;
+        if let Ok(Place::Gone) = place {
+            return Ok(None);
+        }
+        *waiting = None;
+        let open = match place? {
+            Place::Taken(lease) => return Ok(Some(lease)),
             Place::Free(open) => open,
+            Place::Gone => return Ok(None),
         };
-        drop(waiting);
-        let (connected, open) = self.connect(open).await?;
-        let info = self.info(&connected);
+        let (connected, info, open) = self.connect(open).await?;
         let connection = self.shared.upstream.exclusive(connected.transport, info);
-        Ok(Lease {
+        Ok(Some(Lease {
             endpoint: self.clone(),
             form,
             line: Box::new(Line {
@@ -100,7 +110,7 @@ impl Endpoint {
             }),
             open,
             used_before: false,
-        })
+        }))
     }
 
     /// The connection of this form that was used last, if it is still good and
@@ -206,7 +216,14 @@ impl Lease {
             since: None,
             open: self.open,
         };
-        self.endpoint.state().idle.push(idle);
+        let mut state = self.endpoint.state();
+        if state.is_retired {
+            drop(state);
+            self.endpoint.stats().upstream_cx_destroy_local.inc();
+            return;
+        }
+        state.idle.push(idle);
+        drop(state);
         self.endpoint.shared.wake();
     }
 }

@@ -128,6 +128,11 @@ impl Group {
         self.slots().any(|slot| slot.give_up())
     }
 
+    /// Gives all connections up; they end with the last of their calls.
+    pub(super) fn retire(&self) {
+        self.slots().for_each(|slot| slot.retire());
+    }
+
     fn slots(&self) -> impl Iterator<Item = &Arc<SharedSlot>> {
         let added = self.added.iter().map(|added| &added.slot);
         added.chain(std::iter::once(&self.first))

@@ -72,6 +72,13 @@ impl SharedSlot {
         }
     }
 
+    /// Notes that `request` goes to this endpoint.
+    pub(crate) fn note_on(&self, request: &Request) {
+        if let Some(endpoint) = self.endpoint.upgrade() {
+            request.note_endpoint(|| endpoint.address());
+        }
+    }
+
     /// Sends a request over the connection, if it is there and has room.
     pub(crate) fn try_call(
         self: &Arc<Self>,
@@ -118,9 +125,18 @@ impl SharedSlot {
     /// Whether requests can go over the connection, now or once it is made.
     pub(crate) fn is_usable(&self) -> bool {
         match &self.state().link {
-            Link::Open(shared) => shared.is_open(),
-            Link::Empty | Link::Connecting(_) => true,
+            Link::Open(shared) => return shared.is_open(),
+            Link::Connecting(_) => return true,
+            Link::Empty => {}
         }
+        !self.is_gone()
+    }
+
+    /// Whether the endpoint is no longer one of the cluster's, so that no
+    /// connection is made any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        let endpoint = self.endpoint.upgrade();
+        endpoint.is_none_or(|endpoint| endpoint.is_retired())
     }
 
     /// Whether requests can go over the connection now.
@@ -206,6 +222,13 @@ impl SharedSlot {
         true
     }
 
+    /// Lets the connection end with the last of its calls. What is being made ends
+    /// with those that wait for it.
+    pub(super) fn retire(&self) {
+        let link = std::mem::replace(&mut self.state().link, Link::Empty);
+        drop(link);
+    }
+
     pub(super) fn line<R>(&self, use_line: impl FnOnce(&mut Line) -> R) -> R {
         use_line(&mut self.state().line)
     }
@@ -220,11 +243,14 @@ async fn connect(
     endpoint: Weak<Endpoint>,
     session: Option<Session>,
 ) -> Result<Arc<Shared>, LocalReply> {
-    let endpoint = endpoint
-        .upgrade()
-        .ok_or_else(|| LocalReply::new(ReplyKind::Internal, "the cluster is gone"))?;
+    let gone = || LocalReply::new(ReplyKind::ConnectFailed, "the endpoint is gone");
+    let endpoint = endpoint.upgrade().ok_or_else(gone)?;
     let mut waiting = None;
-    let open = poll_fn(|cx| endpoint.shared.poll_admit(&mut waiting, cx)).await?;
+    let admitted = poll_fn(|cx| match endpoint.is_retired() {
+        true => Poll::Ready(Err(gone())),
+        false => endpoint.shared.poll_admit(&mut waiting, cx),
+    });
+    let open = admitted.await?;
     drop(waiting);
     connect_at(&endpoint, open, session).await
 }
@@ -235,8 +261,7 @@ async fn connect_at(
     open: Open,
     session: Option<Session>,
 ) -> Result<Arc<Shared>, LocalReply> {
-    let (connected, open) = endpoint.connect(open).await?;
-    let info = endpoint.info(&connected);
+    let (connected, info, open) = endpoint.connect(open).await?;
     let upstream = &endpoint.shared.upstream;
     let cluster = info.cluster.clone();
     let (shared, driver) = upstream.shared(connected.transport, info, session.clone());

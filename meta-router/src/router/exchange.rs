@@ -250,6 +250,7 @@ pub(super) fn pinned(
         None => slot.is_usable(),
     };
     if let Some(slot) = session.pinned(name, takes) {
+        slot.note_on(request);
         return Ok(Some(slot));
     }
     if let Some(stream) = stream {

@@ -24,7 +24,8 @@ pub(super) async fn shared(
             Ok(shared) => shared,
             Err(reply) => {
                 unbind(&pool, turn.slot(), &request);
-                if !may_go_elsewhere(&pool, &reply, &mut connects) {
+                let is_gone = turn.slot().is_gone();
+                if !is_gone && !may_go_elsewhere(&pool, &reply, &mut connects) {
                     return Err(reply);
                 }
                 turn = queue(&pool, &request)?;
@@ -134,9 +135,14 @@ pub(super) async fn exclusive(
     let form = request.metadata().form;
     let wants_answer = request.metadata().kind == MessageKind::Request;
     let mut connects = 1;
+    let mut place = None;
     loop {
-        let lease = match endpoint.lease(form, fresh).await {
-            Ok(lease) => lease,
+        let lease = match endpoint.lease(form, fresh, &mut place).await {
+            Ok(Some(lease)) => lease,
+            Ok(None) => {
+                endpoint = pool.pick(&request)?.clone();
+                continue;
+            }
             Err(reply) if may_go_elsewhere(&pool, &reply, &mut connects) => {
                 endpoint = pool.pick(&request)?.clone();
                 continue;

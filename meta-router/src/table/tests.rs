@@ -75,6 +75,7 @@ fn request(routes: &Arc<Routes>) -> Request {
         listener: "test".into(),
         remote: Address::Memory,
         local: Address::Memory,
+        server_name: None,
         routes: Some(routes.clone()),
     });
     let message = Message::new(metadata([("method", "hello")]), Bytes::new());

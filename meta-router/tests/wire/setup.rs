@@ -12,7 +12,7 @@ use meta_core::{
     Address, BoxFuture, CodecFactory, ConnectionInfo, Limits, LocalReply, Request, Response, Route,
     Session, WorkerId,
 };
-use meta_router::{ClusterConfig, Clusters, Connect, Router, TcpConnector};
+use meta_router::{ClusterConfig, Clusters, Connect, Membership, Router, TcpConnector};
 use tokio::io::duplex;
 use tower::Service;
 
@@ -178,6 +178,21 @@ impl Proxy {
         (Peer::new(theirs), session, served)
     }
 
+    pub(crate) fn clusters(&self) -> &Clusters {
+        &self.clusters
+    }
+
+    /// The endpoints of the cluster `backend`.
+    pub(crate) fn membership(&self) -> &Arc<Membership> {
+        let membership = self.clusters.membership("backend");
+        membership.expect("there is the cluster")
+    }
+
+    /// Puts these endpoints in the place of those there are.
+    pub(crate) fn lead_to<const N: usize>(&self, endpoints: [&Address; N]) {
+        self.membership().replace(&endpoints.map(Address::clone));
+    }
+
     /// How many upstream connections are open or being made.
     pub(crate) fn open(&self) -> i64 {
         self.stats.upstream_cx_active.value()
@@ -203,6 +218,7 @@ pub(crate) fn session(route: Option<Route>) -> Session {
         listener: "test".into(),
         remote: Address::Memory,
         local: Address::Memory,
+        server_name: None,
         routes: route.map(|route| Arc::new(Arc::new(route)) as _),
     })
 }

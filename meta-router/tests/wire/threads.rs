@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     client::ok,
-    peer::patiently,
+    peer::{patiently, until},
     server::Server,
     setup::{Proxy, backend},
 };
@@ -83,6 +83,48 @@ fn one_router_on_several_threads() {
             assert!(stats.upstream_cx_active.value() <= connections as i64);
             assert_eq!(stats.upstream_rq_timeout.value(), 0);
             proxy.assert_at_rest();
+        });
+    }
+}
+
+/// Endpoints come and go under the hands of several threads.
+#[test]
+fn endpoints_change_while_several_threads_use_them() {
+    for toy in [Toy::one_at_a_time(), Toy::by_id()] {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(4)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let mut echos = Vec::new();
+            for _ in 0..3 {
+                echos.push(Server::tcp().await.echo());
+            }
+            let all: Vec<_> = echos.iter().map(|echo| echo.address.clone()).collect();
+            let mut config = backend([&all[0]]);
+            config.limits.max_connections = 3;
+            let proxy = Arc::new(Proxy::over_tcp(toy, config));
+            let clients = (0..20).map(|_| {
+                let proxy = proxy.clone();
+                tokio::spawn(async move { calls(&proxy, 100).await })
+            });
+            let clients: Vec<_> = clients.collect();
+            for round in 0.. {
+                if clients.iter().all(|client| client.is_finished()) {
+                    break;
+                }
+                let listed = &all[round % 3..][..1 + round % 2 * usize::from(round % 3 < 2)];
+                proxy.membership().replace(listed);
+                sleep(Duration::from_micros(300)).await;
+            }
+            for client in join_all(clients).await {
+                client.expect("no request fails");
+            }
+            assert!(echos.iter().all(|echo| echo.calls() > 0));
+            proxy.assert_at_rest();
+            proxy.lead_to([]);
+            until(|| proxy.open() == 0).await;
         });
     }
 }

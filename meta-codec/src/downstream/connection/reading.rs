@@ -59,14 +59,14 @@ where
                     self.take_message(message, cx, now)?;
                 }
                 Ok(None) => self.starved = true,
-                Err(error) => self.refuse(error),
+                Err(error) => self.refuse(error, now),
             }
         }
         ControlFlow::Continue(self.starved || self.read.len() < before)
     }
 
     /// Takes note of what could not be decoded.
-    fn refuse(&mut self, error: CodecError) {
+    fn refuse(&mut self, error: CodecError, now: Instant) {
         let stats = &self.shared.stats;
         match error.kind() {
             CodecErrorKind::Refused => stats.request_refused.inc(),
@@ -77,12 +77,12 @@ where
             _ => stats.request_decoding_error.inc(),
         }
         self.phase = Phase::Refusing(error);
-        self.take_refusal();
+        self.take_refusal(now);
     }
 
     /// Answers what was refused, as far as it can be, once its turn has come, and
     /// skips it or stops reading; whether it came to that.
-    pub(super) fn take_refusal(&mut self) -> bool {
+    pub(super) fn take_refusal(&mut self, now: Instant) -> bool {
         match &self.phase {
             Phase::Refusing(error) if !error.message().is_some_and(|r| self.must_wait(r)) => {}
             Phase::Finishing(CloseReason::Service(reply)) if self.calls.is_empty() => {
@@ -90,7 +90,7 @@ where
                 self.lane.clear();
                 self.parked_bytes = 0;
                 for message in std::mem::take(&mut self.parked) {
-                    self.reply(&message.metadata, &reply);
+                    self.refuse_with(&message.metadata, &reply, now);
                 }
                 return false;
             }
@@ -99,19 +99,21 @@ where
         let Phase::Refusing(error) = std::mem::replace(&mut self.phase, Phase::Open) else {
             return false;
         };
+        let kind = match error.kind() {
+            CodecErrorKind::TooLarge => ReplyKind::TooLarge,
+            _ => ReplyKind::BadRequest,
+        };
+        let reply = LocalReply::new(kind, error.to_string()).with_origin(Origin::Downstream);
         if let Some(message) = error.message() {
-            let kind = match error.kind() {
-                CodecErrorKind::TooLarge => ReplyKind::TooLarge,
-                _ => ReplyKind::BadRequest,
-            };
-            let reply = LocalReply::new(kind, error.to_string()).with_origin(Origin::Downstream);
             match message.kind {
                 MessageKind::Response => self.take_client_answer(message.id, Err(reply)),
-                _ => self.reply(message, &reply),
+                _ => self.refuse_with(message, &reply, now),
             }
             if message.kind == MessageKind::Request {
                 self.last_answered = Some(self.calls.number());
             }
+        } else if !self.shared.logs.is_empty() {
+            self.log_unstarted(&Metadata::default(), Outcome::Refused(&reply), 0, now, None);
         }
         match error.skip() {
             Some(skip) if skip > 0 && skip <= MAX_SKIP_BYTES => {
@@ -240,7 +242,8 @@ where
         if self.calls.is_empty() {
             self.busy_since = now;
         }
-        let request = Request::new(message, self.session.clone(), now);
+        let mut request = Request::new(message, self.session.clone(), now);
+        let journal = self.is_logged(&metadata).then(|| request.keep_journal());
         let number = self.calls.number();
         let request = request.with_place(Place {
             number,
@@ -248,8 +251,8 @@ where
         });
         let future = self.service.call(request);
         self.tally.active += 1;
-        self.calls
-            .start(metadata, now, number, in_order, in_lane, future);
+        let entry = Entry::new(metadata, now, number, in_lane, journal);
+        self.calls.start(entry, in_order, future);
     }
 
     fn answers_in_order(&self) -> bool {

@@ -103,30 +103,44 @@ where
         self.last_activity = now;
         let overtaken = entry.request.kind == MessageKind::Request
             && self.last_answered.is_some_and(|last| last > entry.number);
-        match answer {
-            Ok(response) => {
-                if let Some(message) = &response.message {
+        let before = self.write.len();
+        let written = match answer {
+            Ok(response) => match &response.message {
+                Some(message) => {
                     self.interleaves |= overtaken;
-                    self.forward(entry, message, &response.mutation)?;
-                } else if entry.request.kind == MessageKind::Request {
-                    let reply = LocalReply::new(ReplyKind::Internal, "a call was left unanswered");
-                    self.reply(&entry.request, &reply);
+                    let forwarded = self.forward(entry, message, &response.mutation);
+                    forwarded.map(|()| response)
                 }
-            }
+                None if entry.request.kind == MessageKind::Request => {
+                    let detail = "a call was left unanswered";
+                    Err(LocalReply::new(ReplyKind::Internal, detail))
+                }
+                None => Ok(response),
+            },
             // The client took a later answer and does not wait for several: what
             // looked like a call was one-way, and an error sent for it would be
             // read as the answer to the client's next call.
             Err(_) if overtaken && self.may_disguise() => {
                 stats.request_disguised_oneway.inc();
+                self.log(entry, Outcome::Answered(&Response::default()), 0, now);
                 return ControlFlow::Continue(());
             }
             Err(reply) => {
                 if reply.kind() == ReplyKind::BadResponse {
                     stats.response_decoding_error.inc();
                 }
-                self.reply(&entry.request, &reply);
+                Err(reply)
             }
+        };
+        if let Err(reply) = &written {
+            self.reply(&entry.request, reply);
         }
+        let outcome = match &written {
+            Ok(response) => Outcome::Answered(response),
+            Err(reply) => Outcome::Refused(reply),
+        };
+        let sent_bytes = self.write.len().saturating_sub(before);
+        self.log(entry, outcome, sent_bytes, now);
         if entry.request.kind == MessageKind::Request {
             self.last_answered = self.last_answered.max(Some(entry.number));
         }
@@ -140,12 +154,16 @@ where
     }
 
     /// Writes a response under the client's own id.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be written: the reply that has to take its place.
     fn forward(
         &mut self,
         entry: &Entry,
         message: &Message,
         mutation: &Mutation,
-    ) -> ControlFlow<CloseReason> {
+    ) -> Result<(), LocalReply> {
         let context = EncodeContext {
             id: entry.request.id,
             mutation,
@@ -153,25 +171,32 @@ where
         };
         let before = self.write.len();
         let stats = &self.shared.stats;
-        match self.codec.encode(message, &context, &mut self.write) {
-            Ok(encoded) => {
-                if encoded == Encoded::WithoutMutation {
-                    stats.mutation_dropped.inc();
-                }
-                self.tally.responses += 1;
-                match message.metadata.status {
-                    Status::BusinessException => stats.response_business_exception.inc(),
-                    Status::Error => stats.response_error.inc(),
-                    _ => self.tally.successes += 1,
-                }
-            }
+        let encoded = match self.codec.encode(message, &context, &mut self.write) {
+            Ok(encoded) => encoded,
             Err(error) => {
                 self.write.truncate(before);
-                let reply = LocalReply::new(ReplyKind::BadResponse, error.to_string());
-                self.reply(&entry.request, &reply);
+                return Err(LocalReply::new(ReplyKind::BadResponse, error.to_string()));
             }
+        };
+        if encoded == Encoded::WithoutMutation {
+            stats.mutation_dropped.inc();
         }
-        ControlFlow::Continue(())
+        self.tally.responses += 1;
+        match message.metadata.status {
+            Status::BusinessException => stats.response_business_exception.inc(),
+            Status::Error => stats.response_error.inc(),
+            _ => self.tally.successes += 1,
+        }
+        Ok(())
+    }
+
+    /// Writes the proxy's own answer to a request that did not reach the service,
+    /// and tells of it.
+    pub(super) fn refuse_with(&mut self, request: &Metadata, reply: &LocalReply, now: Instant) {
+        let before = self.write.len();
+        self.reply(request, reply);
+        let sent_bytes = self.write.len().saturating_sub(before);
+        self.log_unstarted(request, Outcome::Refused(reply), sent_bytes, now, None);
     }
 
     /// Writes the proxy's own answer to `request`.

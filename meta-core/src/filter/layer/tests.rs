@@ -11,9 +11,7 @@ use futures::{FutureExt, channel::oneshot};
 use tower_test::mock::{self, Spawn};
 
 use super::*;
-use crate::{
-    Address, ConnectionInfo, Message, MessageKind, Metadata, Mutation, ReplyKind, Session, WireId,
-};
+use crate::{ConnectionInfo, Message, MessageKind, Metadata, Mutation, ReplyKind, Session, WireId};
 
 /// Does what it is told and writes down how its requests ended.
 #[derive(Default)]
@@ -76,13 +74,7 @@ fn stack(probe: &Arc<Probe>) -> (Spawn<FilterService<Probe, Inner>>, Handle) {
 }
 
 fn request() -> Request {
-    let session = Session::new(ConnectionInfo {
-        id: 0,
-        listener: "test".into(),
-        remote: Address::Memory,
-        local: Address::Memory,
-        routes: None,
-    });
+    let session = Session::new(ConnectionInfo::default());
     let metadata = Metadata::new(MessageKind::Request, WireId(1));
     Request::new(
         Message::new(metadata, Bytes::new()),

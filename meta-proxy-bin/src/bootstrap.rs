@@ -1,0 +1,164 @@
+//! From a bootstrap to what a proxy serves.
+
+use std::{collections::HashMap, sync::Arc};
+
+use meta_core::{Address, Sharing};
+use meta_rds::{
+    Bootstrap, ExtensionSettings, FilterChain, LoadError, Place, Problem, RouteSource, Severity,
+};
+use meta_router::RouteTable;
+
+use crate::{
+    builder::ProxyBuilder,
+    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    registry::{LookupError, Registry},
+};
+
+/// Codecs and filters that bootstraps of this family name, and that are to come.
+const TO_COME: [&str; 6] = [
+    "aeraki.meta_protocol.codec.brpc",
+    "aeraki.meta_protocol.codec.trpc",
+    "aeraki.meta_protocol.filters.istio_stats",
+    "aeraki.meta_protocol.filters.local_ratelimit",
+    "aeraki.meta_protocol.filters.metadata_exchange",
+    "aeraki.meta_protocol.filters.ratelimit",
+];
+
+impl ProxyBuilder {
+    /// What it serves, where it listens and where its admin answers, as a bootstrap
+    /// says.
+    ///
+    /// ```
+    /// use meta_proxy::{Proxy, Registry, meta_rds};
+    ///
+    /// let text = "static_resources: { listeners: [], clusters: [] }";
+    /// let bootstrap = meta_rds::Loader::new().load(&[meta_rds::Source::new("inline", text)])?;
+    /// let builder = Proxy::builder(Registry::new()).bootstrap(&bootstrap)?;
+    /// # drop(builder);
+    /// # Ok::<(), meta_rds::LoadError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps it from being run: what is not implemented yet, codecs and
+    /// filters that are not registered or refuse their configuration.
+    pub fn bootstrap(self, bootstrap: &Bootstrap) -> Result<Self, LoadError> {
+        let mut problems: Vec<_> = bootstrap.unsupported().cloned().collect();
+        problems.extend(check(bootstrap, self.registry()));
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.severity);
+            return Err(LoadError { problems });
+        }
+        let mut builder = self.snapshot(snapshot(bootstrap));
+        for listener in &bootstrap.listeners {
+            builder = builder.listener(listener.name.clone(), listener.address.clone());
+        }
+        if let Some(Address::Ip(address)) = &bootstrap.admin {
+            builder = builder.admin(*address);
+        }
+        Ok(builder)
+    }
+}
+
+/// What keeps a bootstrap from being run with these codecs and filters.
+pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let mut shared: HashMap<&Arc<str>, (bool, &Place)> = HashMap::new();
+    for listener in &bootstrap.listeners {
+        let chains = listener.filter_chains.iter();
+        let chains: Vec<_> = chains.chain(&listener.default_filter_chain).collect();
+        if chains.len() > 1 || chains.iter().any(|c| c.matches != Default::default()) {
+            let text = "filter chains that are chosen by a match are not implemented yet";
+            problems.push(listener.place.problem(Severity::Unsupported, text));
+        }
+        for chain in chains {
+            check_chain(chain, registry, &mut problems);
+            for cluster in clusters(chain) {
+                let (before, _) = shared
+                    .entry(cluster)
+                    .or_insert((chain.proxy.multiplexing, &chain.place));
+                if *before != chain.proxy.multiplexing {
+                    let text = format!("cluster {cluster:?} is used with multiplexing and without");
+                    problems.push(chain.place.problem(Severity::Error, text));
+                }
+            }
+        }
+    }
+    problems
+}
+
+fn check_chain(chain: &FilterChain, registry: &Registry, problems: &mut Vec<Problem>) {
+    let codec = &chain.proxy.codec;
+    let checked = registry.configure_codec(&extension(codec));
+    problems.extend(checked.err().map(|error| explain(codec, &error)));
+    for filter in &chain.proxy.filters {
+        let checked = registry.configure_filter(&extension(filter));
+        problems.extend(checked.err().map(|error| explain(filter, &error)));
+    }
+}
+
+fn explain(extension: &ExtensionSettings, error: &LookupError) -> Problem {
+    let name = &*extension.name;
+    match error {
+        LookupError::Unknown { kind, .. } if TO_COME.contains(&name) => {
+            let text = format!("the {kind} {name} is not implemented yet");
+            extension.place.problem(Severity::Unsupported, text)
+        }
+        LookupError::Config { source, .. } => {
+            let text = format!("{error}: {source}");
+            extension.place.problem(Severity::Error, text)
+        }
+        error => extension.place.problem(Severity::Error, error.to_string()),
+    }
+}
+
+/// The clusters that requests of a chain may go to.
+fn clusters(chain: &FilterChain) -> impl Iterator<Item = &Arc<str>> {
+    let table: Option<&RouteTable> = match &chain.proxy.routes {
+        RouteSource::Static(table) => Some(table),
+        _ => None,
+    };
+    let routes = table.into_iter().flat_map(RouteTable::routes);
+    let destinations = routes.flat_map(|(_, route)| &route.destinations);
+    destinations.map(|destination| &destination.cluster)
+}
+
+fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
+    let mut snapshot = Snapshot::default();
+    let clusters_of = bootstrap.clusters.iter();
+    snapshot.clusters = clusters_of.map(|cluster| cluster.config.clone()).collect();
+    for listener in &bootstrap.listeners {
+        let mut chains = listener.filter_chains.iter();
+        let chain = chains.next().or(listener.default_filter_chain.as_ref());
+        let Some(chain) = chain else {
+            continue;
+        };
+        let proxy = &chain.proxy;
+        let RouteSource::Static(routes) = &proxy.routes else {
+            continue;
+        };
+        let codec = extension(&proxy.codec);
+        let mut config = ListenerConfig::new(listener.name.clone(), codec, routes.clone());
+        config.stat_prefix = proxy.stat_prefix.clone();
+        config.filters = proxy.filters.iter().map(extension).collect();
+        config.access_log = proxy.access_log.clone();
+        config.connection.idle_timeout = proxy.idle_timeout;
+        if let Some(bytes) = listener.write_buffer_bytes {
+            config.connection.write_buffer_bytes = bytes;
+        }
+        if proxy.multiplexing {
+            let used: Vec<_> = clusters(chain).collect();
+            for cluster in &mut snapshot.clusters {
+                if used.contains(&&cluster.name) {
+                    cluster.sharing = Some(Sharing::Shared);
+                }
+            }
+        }
+        snapshot.listeners.push(config);
+    }
+    snapshot
+}
+
+fn extension(settings: &ExtensionSettings) -> ExtensionConfig {
+    ExtensionConfig::new(settings.name.clone(), settings.config.clone())
+}

@@ -1,0 +1,148 @@
+//! `meta-proxy run`: a proxy with a configuration file.
+
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, anyhow};
+use meta_rds::{Bootstrap, Loader, Source};
+
+use super::{Failure, Options, control_runtime, log, quick, signals::Signals};
+use crate::{
+    builder::{Proxy, Workers},
+    registry::Registry,
+    sys,
+};
+
+#[derive(clap::Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    files: FileArguments,
+    /// Worker threads. Default, and 0: as many as there are CPUs for the process.
+    #[arg(long, value_name = "N")]
+    concurrency: Option<usize>,
+    /// How long requests under way may take when the process is told to end, in
+    /// seconds.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    drain_time_s: u64,
+    /// How long connections are still accepted when the process is told to end, in
+    /// seconds; `/ready` fails already.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    lame_duck_time_s: u64,
+    #[command(flatten)]
+    log: log::RunLogArguments,
+    #[command(flatten)]
+    others: OtherArguments,
+}
+
+/// What a bootstrap is read from.
+#[derive(clap::Args)]
+pub(super) struct FileArguments {
+    /// The bootstrap, in YAML or JSON.
+    #[arg(short = 'c', long, value_name = "FILE")]
+    #[arg(required_unless_present = "config_yaml")]
+    config_path: Option<PathBuf>,
+    /// A second bootstrap, the text itself, which is merged over the first.
+    #[arg(long, value_name = "YAML")]
+    config_yaml: Option<String>,
+    /// Warn of fields that nobody knows, rather than refuse them.
+    #[arg(long)]
+    allow_unknown_static_fields: bool,
+}
+
+/// What Envoy is told by those that start it, and that means nothing here.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Accepted for compatibility, without effect")]
+struct OtherArguments {
+    #[arg(long, value_name = "STRATEGY")]
+    drain_strategy: Option<String>,
+    #[arg(long)]
+    disable_hot_restart: bool,
+    #[arg(long, value_name = "V")]
+    local_address_ip_version: Option<String>,
+    #[arg(long, value_name = "N")]
+    file_flush_interval_msec: Option<u64>,
+}
+
+/// Runs until a signal.
+pub(super) fn run(
+    arguments: &RunArguments,
+    options: &Options,
+    registry: Registry,
+) -> Result<(), Failure> {
+    arguments.log.init();
+    let bootstrap = arguments.files.load()?;
+    for note in &bootstrap.notes {
+        tracing::warn!("{note}");
+    }
+    arguments.others.tell();
+    if let Err(error) = sys::raise_open_files() {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
+    let lame_duck = Duration::from_secs(arguments.lame_duck_time_s);
+    let mut builder = Proxy::builder(registry)
+        .workers(arguments.workers())
+        .lame_duck(lame_duck)
+        .bootstrap(&bootstrap)
+        .context("the bootstrap cannot be run")?;
+    drop(bootstrap);
+    if let Some(hook) = options.on_rest {
+        builder = builder.on_rest(hook);
+        // What loading took.
+        hook();
+    }
+    control_runtime()?.block_on(async {
+        let mut signals = Signals::new()?;
+        let running = builder.start().await?;
+        quick::announce(running.handle());
+        let deadline = Duration::from_secs(arguments.drain_time_s);
+        signals.watch(&running, deadline).await
+    })
+}
+
+impl RunArguments {
+    fn workers(&self) -> Workers {
+        let count = self.concurrency.and_then(NonZeroUsize::new);
+        count.map_or_else(Workers::default, |count| Workers::own(count.get()))
+    }
+}
+
+impl OtherArguments {
+    fn tell(&self) {
+        let given = [
+            ("--drain-strategy", self.drain_strategy.is_some()),
+            ("--disable-hot-restart", self.disable_hot_restart),
+            (
+                "--local-address-ip-version",
+                self.local_address_ip_version.is_some(),
+            ),
+            (
+                "--file-flush-interval-msec",
+                self.file_flush_interval_msec.is_some(),
+            ),
+        ];
+        for (flag, _) in given.iter().filter(|(_, given)| *given) {
+            tracing::debug!("{flag} has no effect");
+        }
+    }
+}
+
+impl FileArguments {
+    /// The bootstrap, of the file and the text.
+    pub(super) fn load(&self) -> Result<Bootstrap, Failure> {
+        let mut sources = Vec::new();
+        if let Some(path) = &self.config_path {
+            let source = Source::file(path);
+            sources.push(source.with_context(|| format!("cannot read {}", path.display()))?);
+        }
+        if let Some(text) = &self.config_yaml {
+            sources.push(Source::new("--config-yaml", text.as_str()));
+        }
+        let mut loader = Loader::new();
+        loader.allow_unknown_fields = self.allow_unknown_static_fields;
+        loader.load(&sources).map_err(|error| {
+            let count = error.problems.len();
+            Failure::Start(anyhow!(
+                "the bootstrap cannot be read, {count} problems:\n{error}"
+            ))
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! From the messages to plain types.
+
+use std::{collections::HashMap, time::Duration};
+
+use envoy_types::pb::{
+    envoy::config::{bootstrap::v3 as pb, core::v3 as core},
+    google::protobuf,
+};
+use meta_core::Address;
+use prost_reflect::DescriptorPool;
+
+use crate::{
+    bootstrap::{Bootstrap, NodeInfo},
+    path::Path,
+    problem::{Place, Problems, Severity},
+    tree::Tree,
+};
+
+mod access_log;
+mod address;
+mod cluster;
+mod discovery;
+mod extension;
+mod listener;
+mod matcher;
+mod proxy;
+mod routes;
+
+pub use self::routes::{HashKeys, Mirror, Mirrors};
+
+/// Converts messages; where something is wrong, the result is of no use, and there
+/// is a problem.
+pub(crate) struct Converter<'a> {
+    pool: &'a DescriptorPool,
+    /// Where lines are looked up.
+    tree: &'a Tree,
+    problems: &'a mut Problems,
+}
+
+impl<'a> Converter<'a> {
+    pub(crate) fn new(
+        pool: &'a DescriptorPool,
+        tree: &'a Tree,
+        problems: &'a mut Problems,
+    ) -> Self {
+        Self {
+            pool,
+            tree,
+            problems,
+        }
+    }
+
+    pub(crate) fn bootstrap(mut self, raw: &pb::Bootstrap) -> Bootstrap {
+        let root = Path::ROOT;
+        let mut bootstrap = Bootstrap::default();
+        if let Some(node) = &raw.node {
+            bootstrap.node = self.node(node);
+        }
+        let admin = raw.admin.as_ref().and_then(|admin| admin.address.as_ref());
+        if let Some(address) = admin {
+            let admin = root.field("admin");
+            bootstrap.admin = self.admin(address, &admin.field("address"));
+        }
+        let Some(resources) = &raw.static_resources else {
+            return bootstrap;
+        };
+        let place = root.field("static_resources");
+        let clusters = place.field("clusters");
+        let mut names = HashMap::new();
+        for (index, cluster) in resources.clusters.iter().enumerate() {
+            let place = clusters.index(index);
+            if let Some(cluster) = self.cluster(cluster, &place) {
+                let name = cluster.config.name.clone();
+                self.unique(&mut names, &name, &place);
+                bootstrap.clusters.push(cluster);
+            }
+        }
+        let listeners = place.field("listeners");
+        let mut listener_names = HashMap::new();
+        for (index, listener) in resources.listeners.iter().enumerate() {
+            let place = listeners.index(index);
+            if let Some(listener) = self.listener(listener, &place, &names) {
+                self.unique(&mut listener_names, &listener.name, &place);
+                bootstrap.listeners.push(listener);
+            }
+        }
+        bootstrap
+    }
+
+    fn node(&self, node: &core::Node) -> NodeInfo {
+        let locality = node.locality.clone().unwrap_or_default();
+        NodeInfo {
+            id: node.id.clone(),
+            cluster: node.cluster.clone(),
+            metadata: node
+                .metadata
+                .as_ref()
+                .map(extension::object)
+                .unwrap_or_default(),
+            locality: [locality.region, locality.zone, locality.sub_zone],
+        }
+    }
+
+    fn admin(&mut self, address: &core::Address, path: &Path<'_>) -> Option<Address> {
+        let address = self.address(address, path)?;
+        if let Address::Unix(_) = address {
+            self.unsupported(path, "an admin on a unix socket is not implemented yet");
+        }
+        Some(address)
+    }
+
+    fn unique(&mut self, names: &mut HashMap<String, String>, name: &str, path: &Path<'_>) {
+        match names.get(name) {
+            Some(first) => {
+                let text = format!("{name:?} is the name of {first} already");
+                self.error(&path.field("name"), text);
+            }
+            None => {
+                names.insert(name.to_owned(), path.to_string());
+            }
+        }
+    }
+
+    fn place(&self, path: &Path<'_>) -> Place {
+        self.problems.place(self.tree.place(path), path)
+    }
+
+    fn error(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        self.problems.error(self.tree.place(path), path, text);
+    }
+
+    fn unsupported(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        let at = self.tree.place(path);
+        self.problems.add(Severity::Unsupported, at, path, text);
+    }
+
+    fn warn(&mut self, path: &Path<'_>, text: impl Into<String>) {
+        let at = self.tree.place(path);
+        self.problems.add(Severity::Warning, at, path, text);
+    }
+
+    /// A duration that is not negative.
+    fn duration(&mut self, raw: &protobuf::Duration, path: &Path<'_>) -> Option<Duration> {
+        let parts = (u64::try_from(raw.seconds), u32::try_from(raw.nanos));
+        match parts {
+            (Ok(seconds), Ok(nanos)) if nanos < 1_000_000_000 => {
+                Some(Duration::new(seconds, nanos))
+            }
+            _ => {
+                self.error(path, "must not be negative");
+                None
+            }
+        }
+    }
+
+    /// A number that fits this machine.
+    fn size(raw: Option<&protobuf::UInt32Value>) -> Option<usize> {
+        raw.and_then(|raw| usize::try_from(raw.value).ok())
+    }
+}

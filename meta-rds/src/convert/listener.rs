@@ -1,0 +1,176 @@
+//! Listeners and their filter chains.
+
+use std::collections::HashMap;
+
+use envoy_types::pb::envoy::config::{
+    core::v3 as core,
+    listener::v3::{self as pb, filter::ConfigType},
+};
+use prost::{Message as _, Name as _};
+
+use super::Converter;
+use crate::{
+    bootstrap::{ChainMatch, ExtensionSettings, FilterChain, Listener, ProxySettings},
+    path::Path,
+    proto::aeraki::meta_protocol_proxy::v1alpha::MetaProtocolProxy,
+};
+
+/// The clusters that are there, and their paths.
+pub(super) type Names = HashMap<String, String>;
+
+impl Converter<'_> {
+    pub(super) fn listener(
+        &mut self,
+        raw: &pb::Listener,
+        path: &Path<'_>,
+        clusters: &Names,
+    ) -> Option<Listener> {
+        let address = match &raw.address {
+            Some(address) => self.address(address, &path.field("address")),
+            None => {
+                self.error(&path.field("address"), "required");
+                None
+            }
+        };
+        let chains = path.field("filter_chains");
+        let default = path.field("default_filter_chain");
+        if raw.filter_chains.is_empty() && raw.default_filter_chain.is_none() {
+            self.error(&chains, "there is no filter chain");
+        }
+        let mut filter_chains = Vec::new();
+        for (index, chain) in raw.filter_chains.iter().enumerate() {
+            filter_chains.extend(self.chain(chain, &chains.index(index), clusters));
+        }
+        let chain = raw.default_filter_chain.as_ref();
+        let default_filter_chain = chain.and_then(|chain| self.chain(chain, &default, clusters));
+        let address = address?;
+        Some(Listener {
+            name: match raw.name.as_str() {
+                "" => address.to_string().into(),
+                name => name.into(),
+            },
+            address,
+            filter_chains,
+            default_filter_chain,
+            write_buffer_bytes: self.buffer(
+                raw.per_connection_buffer_limit_bytes.as_ref(),
+                &path.field("per_connection_buffer_limit_bytes"),
+            ),
+            place: self.place(path),
+        })
+    }
+
+    /// A bound on what waits to be written.
+    pub(super) fn buffer(
+        &mut self,
+        raw: Option<&envoy_types::pb::google::protobuf::UInt32Value>,
+        path: &Path<'_>,
+    ) -> Option<usize> {
+        let size = Self::size(raw);
+        if size == Some(0) {
+            self.error(path, "must be greater than 0");
+        }
+        size
+    }
+
+    fn chain(
+        &mut self,
+        raw: &pb::FilterChain,
+        path: &Path<'_>,
+        clusters: &Names,
+    ) -> Option<FilterChain> {
+        let matches = raw.filter_chain_match.as_ref();
+        let matches = matches.map(|raw| self.chain_match(raw, &path.field("filter_chain_match")));
+        let socket = raw.transport_socket.as_ref();
+        let place = path.field("transport_socket");
+        let transport_socket = socket.and_then(|raw| self.transport_socket(raw, &place));
+        let proxy = self.chain_proxy(raw, path, clusters);
+        Some(FilterChain {
+            name: raw.name.clone(),
+            matches: matches.unwrap_or_default(),
+            proxy: proxy?,
+            transport_socket,
+            place: self.place(path),
+        })
+    }
+
+    fn chain_match(&mut self, raw: &pb::FilterChainMatch, path: &Path<'_>) -> ChainMatch {
+        let ranges = path.field("prefix_ranges");
+        let networks = raw.prefix_ranges.iter().enumerate();
+        let port = raw.destination_port.as_ref().map(|port| port.value);
+        ChainMatch {
+            // The rules keep it within the ports.
+            destination_port: port.and_then(|port| u16::try_from(port).ok()),
+            destinations: networks
+                .filter_map(|(index, raw)| self.network(raw, &ranges.index(index)))
+                .collect(),
+            server_names: raw.server_names.clone(),
+            transport_protocol: match raw.transport_protocol.as_str() {
+                "" => None,
+                name => Some(name.to_owned()),
+            },
+            application_protocols: raw.application_protocols.clone(),
+        }
+    }
+
+    /// What wraps the bytes; plain ones need nothing.
+    pub(super) fn transport_socket(
+        &mut self,
+        raw: &core::TransportSocket,
+        path: &Path<'_>,
+    ) -> Option<ExtensionSettings> {
+        use core::transport_socket::ConfigType;
+        let any = raw
+            .config_type
+            .as_ref()
+            .map(|ConfigType::TypedConfig(any)| any);
+        let socket = self.extension(&raw.name, any, path);
+        if socket.type_url.ends_with("raw_buffer.v3.RawBuffer")
+            || (any.is_none() && raw.name == "envoy.transport_sockets.raw_buffer")
+        {
+            return None;
+        }
+        let text = format!("transport sockets are not implemented yet: {}", raw.name);
+        self.unsupported(path, text);
+        Some(socket)
+    }
+
+    /// The one filter of a chain.
+    fn chain_proxy(
+        &mut self,
+        raw: &pb::FilterChain,
+        path: &Path<'_>,
+        clusters: &Names,
+    ) -> Option<ProxySettings> {
+        let path = path.field("filters");
+        let [filter] = &*raw.filters else {
+            let text = format!("expected one filter, found {}", raw.filters.len());
+            self.error(&path, text);
+            return None;
+        };
+        let path = path.index(0);
+        let path = path.field("typed_config");
+        let any = match &filter.config_type {
+            Some(ConfigType::TypedConfig(any)) => any,
+            // Refused as a field that is not implemented.
+            Some(ConfigType::ConfigDiscovery(_)) => return None,
+            None => {
+                self.error(&path, "required");
+                return None;
+            }
+        };
+        if any.type_url.rsplit_once('/').map(|(_, name)| name)
+            != Some(&*MetaProtocolProxy::full_name())
+        {
+            let text = format!(
+                "expected {}, found {}: no other network filter is implemented",
+                MetaProtocolProxy::type_url(),
+                any.type_url
+            );
+            self.error(&path, text);
+            return None;
+        }
+        let raw = MetaProtocolProxy::decode(&*any.value).ok()?;
+        self.proxy(&raw, &path, clusters)
+    }
+}

@@ -1,0 +1,185 @@
+//! Route tables.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::{config::core::v3 as core, r#type::v3::fractional_percent};
+use meta_core::{Destination, Mutation, Route};
+use meta_router::{RouteEntry, RouteTable};
+
+use super::{Converter, listener::Names};
+use crate::{
+    path::Path,
+    proto::aeraki::meta_protocol_proxy::config::route::v1alpha::{
+        self as pb, KeyValue, RouteAction, route_action::ClusterSpecifier,
+    },
+};
+
+/// The metadata keys whose values choose the endpoint; among a route's extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashKeys(pub Vec<String>);
+
+/// The copies that a route's requests are sent as; among its extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirrors(pub Vec<Mirror>);
+
+/// A copy of some requests to another cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mirror {
+    /// The cluster.
+    pub cluster: Arc<str>,
+    /// How many requests are copied, of `per`.
+    pub numerator: u32,
+    /// 100, 10,000 or 1,000,000.
+    pub per: u32,
+}
+
+impl Converter<'_> {
+    pub(super) fn routes(
+        &mut self,
+        raw: &pb::RouteConfiguration,
+        path: &Path<'_>,
+        clusters: &Names,
+    ) -> Option<RouteTable> {
+        let routes = path.field("routes");
+        let mut entries = Vec::with_capacity(raw.routes.len());
+        for (index, route) in raw.routes.iter().enumerate() {
+            let place = routes.index(index);
+            entries.push(self.route(route, &place, clusters));
+        }
+        // One that is wrong has been told of.
+        let entries: Vec<_> = entries.into_iter().collect::<Option<_>>()?;
+        match RouteTable::new(raw.name.as_str(), entries) {
+            Ok(table) => Some(table),
+            Err(errors) => {
+                for error in errors {
+                    let place = routes.index(error.index);
+                    self.error(&place.field("route"), error.problem.to_string());
+                }
+                None
+            }
+        }
+    }
+
+    fn route(&mut self, raw: &pb::Route, path: &Path<'_>, clusters: &Names) -> Option<RouteEntry> {
+        let mut matchers = Vec::new();
+        let mut good = true;
+        let (matching, metadata) = (path.field("match"), "metadata");
+        let metadata = matching.field(metadata);
+        let conditions = raw.r#match.iter().flat_map(|raw| &raw.metadata);
+        for (index, matcher) in conditions.enumerate() {
+            match self.matcher(matcher, &metadata.index(index)) {
+                Some(matcher) => matchers.push(matcher),
+                None => good = false,
+            }
+        }
+        // The rules ask for it.
+        let action = raw.route.as_ref()?;
+        let place = path.field("route");
+        let mut route = Route::default();
+        route.name = raw.name.as_str().into();
+        route.destinations = self.destinations(action, &place, clusters)?;
+        route.request_mutation = mutation(&raw.request_mutation);
+        route.response_mutation = mutation(&raw.response_mutation);
+        if !action.hash_policy.is_empty() {
+            route
+                .extensions
+                .insert(HashKeys(action.hash_policy.clone()));
+        }
+        let mirrors = self.mirrors(action, &place, clusters);
+        if !mirrors.0.is_empty() {
+            route.extensions.insert(mirrors);
+        }
+        good.then(|| RouteEntry::new(matchers, route))
+    }
+
+    fn destinations(
+        &mut self,
+        raw: &RouteAction,
+        path: &Path<'_>,
+        clusters: &Names,
+    ) -> Option<Vec<Destination>> {
+        match &raw.cluster_specifier {
+            Some(ClusterSpecifier::Cluster(name)) => {
+                let place = path.field("cluster");
+                if name.is_empty() {
+                    self.error(&place, "must not be empty");
+                    return None;
+                }
+                self.known(name, &place, clusters);
+                Some(vec![Destination {
+                    cluster: name.as_str().into(),
+                    weight: 1,
+                }])
+            }
+            Some(ClusterSpecifier::WeightedClusters(weighted)) => {
+                let list = path.field("weighted_clusters");
+                let list = list.field("clusters");
+                let mut destinations = Vec::with_capacity(weighted.clusters.len());
+                for (index, cluster) in weighted.clusters.iter().enumerate() {
+                    let place = list.index(index);
+                    let name = place.field("name");
+                    match cluster.name.as_str() {
+                        "" => self.error(&name, "must not be empty"),
+                        text => self.known(text, &name, clusters),
+                    }
+                    destinations.push(Destination {
+                        cluster: cluster.name.as_str().into(),
+                        weight: cluster.weight.as_ref().map_or(0, |weight| weight.value),
+                    });
+                }
+                Some(destinations)
+            }
+            None => {
+                let text = "required: there is neither cluster nor weighted_clusters";
+                self.error(&path.field("cluster"), text);
+                None
+            }
+        }
+    }
+
+    /// Requests to a cluster that is not there are answered with an error.
+    fn known(&mut self, name: &str, path: &Path<'_>, clusters: &Names) {
+        if !clusters.contains_key(name) {
+            self.warn(path, format!("there is no cluster {name:?}"));
+        }
+    }
+
+    fn mirrors(&mut self, raw: &RouteAction, path: &Path<'_>, clusters: &Names) -> Mirrors {
+        let list = path.field("request_mirror_policies");
+        let mut mirrors = Vec::new();
+        for (index, policy) in raw.request_mirror_policies.iter().enumerate() {
+            let place = list.index(index);
+            self.known(&policy.cluster, &place.field("cluster"), clusters);
+            let (numerator, per) = fraction(policy.runtime_fraction.as_ref());
+            mirrors.push(Mirror {
+                cluster: policy.cluster.as_str().into(),
+                numerator,
+                per,
+            });
+        }
+        Mirrors(mirrors)
+    }
+}
+
+/// Absent means always.
+fn fraction(raw: Option<&core::RuntimeFractionalPercent>) -> (u32, u32) {
+    use fractional_percent::DenominatorType;
+    let Some(raw) = raw.and_then(|raw| raw.default_value.as_ref()) else {
+        return (100, 100);
+    };
+    let per = match DenominatorType::try_from(raw.denominator) {
+        Ok(DenominatorType::TenThousand) => 10_000,
+        Ok(DenominatorType::Million) => 1_000_000,
+        Ok(DenominatorType::Hundred) | Err(_) => 100,
+    };
+    (raw.numerator, per)
+}
+
+fn mutation(pairs: &[KeyValue]) -> Mutation {
+    let mut mutation = Mutation::new();
+    for pair in pairs {
+        mutation.set(pair.key.as_str(), pair.value.as_str());
+    }
+    mutation
+}

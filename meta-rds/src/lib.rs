@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod bootstrap;
+mod convert;
+mod load;
+mod node;
+mod path;
+mod problem;
+pub mod proto;
+mod read;
+mod rules;
+mod schema;
+mod source;
+mod support;
+mod tree;
+
+// The public interface is:
+pub use crate::{
+    bootstrap::{
+        Bootstrap, ChainMatch, Cluster, ExtensionSettings, FilterChain, Listener, NodeInfo,
+        ProxySettings, RdsSettings, RouteSource,
+    },
+    convert::{HashKeys, Mirror, Mirrors},
+    load::Loader,
+    problem::{LoadError, Place, Problem, Severity},
+    schema::schema,
+    source::Source,
+};

@@ -1,0 +1,389 @@
+//! The fields that are known, by message. What a message listed here does not list
+//! is refused; messages not listed are read whole or not at all.
+
+use super::Support::{self, NoEffect, NotYet, Works};
+
+type Fields = &'static [(&'static str, Support)];
+
+/// The fields of the message of that name.
+pub(super) fn of(message: &str) -> Option<Fields> {
+    Some(match message {
+        "envoy.config.bootstrap.v3.Bootstrap" => BOOTSTRAP,
+        "envoy.config.bootstrap.v3.Bootstrap.StaticResources" => STATIC_RESOURCES,
+        "envoy.config.bootstrap.v3.Admin" => ADMIN,
+        "envoy.config.core.v3.Node" => NODE,
+        "envoy.config.core.v3.Address" => ADDRESS,
+        "envoy.config.core.v3.SocketAddress" => SOCKET_ADDRESS,
+        "envoy.config.core.v3.Pipe" => PIPE,
+        "envoy.config.listener.v3.Listener" => LISTENER,
+        "envoy.config.listener.v3.FilterChain" => FILTER_CHAIN,
+        "envoy.config.listener.v3.FilterChainMatch" => FILTER_CHAIN_MATCH,
+        "envoy.config.listener.v3.Filter" => FILTER,
+        "envoy.config.accesslog.v3.AccessLog" => ACCESS_LOG,
+        "envoy.config.cluster.v3.Cluster" => CLUSTER,
+        "envoy.config.cluster.v3.CircuitBreakers" => CIRCUIT_BREAKERS,
+        "envoy.config.cluster.v3.CircuitBreakers.Thresholds" => THRESHOLDS,
+        "envoy.config.endpoint.v3.ClusterLoadAssignment" => LOAD_ASSIGNMENT,
+        "envoy.config.endpoint.v3.LocalityLbEndpoints" => LOCALITY,
+        "envoy.config.endpoint.v3.LbEndpoint" => LB_ENDPOINT,
+        "envoy.config.endpoint.v3.Endpoint" => ENDPOINT,
+        "envoy.config.route.v3.WeightedCluster" => WEIGHTED_CLUSTER,
+        "envoy.config.route.v3.WeightedCluster.ClusterWeight" => CLUSTER_WEIGHT,
+        "envoy.type.matcher.v3.StringMatcher" => STRING_MATCHER,
+        "aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy" => PROXY,
+        "aeraki.meta_protocol_proxy.config.route.v1alpha.RouteConfiguration" => ROUTES,
+        "aeraki.meta_protocol_proxy.config.route.v1alpha.Route" => ROUTE,
+        "aeraki.meta_protocol_proxy.config.route.v1alpha.RouteMatch" => ROUTE_MATCH,
+        "aeraki.meta_protocol_proxy.config.route.v1alpha.RouteAction" => ROUTE_ACTION,
+        _ => return None,
+    })
+}
+
+const RUNTIME: Support = NoEffect("there is no runtime: defaults hold");
+const STATS: Support = NoEffect("no effect: statistics have the standard names and tags");
+const TRACING: Support = NoEffect("no effect: tracing is not implemented yet, no spans are sent");
+const LOGS: Support = NoEffect("no effect: such logs are not implemented");
+const UNUSED: Support = NoEffect("no effect on this proxy");
+const HTTP: Support = NoEffect("no effect: clusters carry the listener's protocol");
+
+const BOOTSTRAP: Fields = &[
+    ("node", Works),
+    ("static_resources", Works),
+    ("admin", Works),
+    (
+        "dynamic_resources",
+        NotYet("dynamic resources (LDS, CDS, ADS) are"),
+    ),
+    ("config_sources", NotYet("sources of configuration are")),
+    (
+        "default_config_source",
+        NotYet("sources of configuration are"),
+    ),
+    ("hds_config", NotYet("health discovery is")),
+    ("overload_manager", NotYet("the overload manager is")),
+    (
+        "certificate_provider_instances",
+        NotYet("certificate providers are"),
+    ),
+    (
+        "dns_resolution_config",
+        NotYet("resolvers of one's own choice are"),
+    ),
+    (
+        "typed_dns_resolver_config",
+        NotYet("resolvers of one's own choice are"),
+    ),
+    ("use_tcp_for_dns_lookups", NotYet("DNS over TCP is")),
+    ("tracing", TRACING),
+    ("layered_runtime", RUNTIME),
+    ("stats_config", STATS),
+    (
+        "stats_sinks",
+        NoEffect("no effect: statistics are read from the admin alone"),
+    ),
+    ("stats_flush_interval", STATS),
+    ("stats_flush_on_admin", STATS),
+    ("stats_eviction_interval", STATS),
+    ("deferred_stat_options", STATS),
+    ("stats_server_version_override", STATS),
+    ("enable_dispatcher_stats", STATS),
+    ("node_context_params", UNUSED),
+    ("cluster_manager", UNUSED),
+    ("flags_path", UNUSED),
+    ("watchdog", UNUSED),
+    ("watchdogs", UNUSED),
+    ("bootstrap_extensions", UNUSED),
+    ("fatal_actions", UNUSED),
+    ("header_prefix", UNUSED),
+    ("inline_headers", UNUSED),
+    ("perf_tracing_file_path", UNUSED),
+    (
+        "default_regex_engine",
+        NoEffect("no effect: expressions run in linear time as it is"),
+    ),
+    ("default_socket_interface", UNUSED),
+    ("xds_delegate_extension", UNUSED),
+    ("xds_config_tracker_extension", UNUSED),
+    ("listener_manager", UNUSED),
+    (
+        "application_log_config",
+        NoEffect("no effect: see --log-format"),
+    ),
+    ("grpc_async_client_manager_config", UNUSED),
+    ("memory_allocator_manager", UNUSED),
+    ("enable_worker_cpu_affinity", UNUSED),
+];
+
+const STATIC_RESOURCES: Fields = &[
+    ("listeners", Works),
+    ("clusters", Works),
+    ("secrets", NotYet("secrets (TLS) are")),
+];
+
+const ADMIN: Fields = &[
+    ("address", Works),
+    ("access_log", LOGS),
+    ("access_log_path", LOGS),
+    ("profile_path", UNUSED),
+    ("ignore_global_conn_limit", UNUSED),
+    ("socket_options", NotYet("socket options are")),
+];
+
+const NODE: Fields = &[
+    ("id", Works),
+    ("cluster", Works),
+    ("metadata", Works),
+    ("locality", Works),
+    ("dynamic_parameters", UNUSED),
+    ("user_agent_name", UNUSED),
+    ("user_agent_version", UNUSED),
+    ("user_agent_build_version", UNUSED),
+    ("extensions", UNUSED),
+    ("client_features", UNUSED),
+    ("listening_addresses", UNUSED),
+];
+
+const ADDRESS: Fields = &[("socket_address", Works), ("pipe", Works)];
+
+const SOCKET_ADDRESS: Fields = &[
+    ("protocol", Works),
+    ("address", Works),
+    ("port_value", Works),
+    ("resolver_name", NotYet("resolvers of one's own choice are")),
+    ("ipv4_compat", NotYet("IPv4 over an IPv6 socket is")),
+];
+
+const PIPE: Fields = &[
+    ("path", Works),
+    ("mode", NotYet("modes of socket files are")),
+];
+
+const LISTENER: Fields = &[
+    ("name", Works),
+    ("address", Works),
+    ("filter_chains", Works),
+    ("default_filter_chain", Works),
+    ("per_connection_buffer_limit_bytes", Works),
+    (
+        "additional_addresses",
+        NotYet("several addresses of one listener are"),
+    ),
+    ("listener_filters", NotYet("listener filters are")),
+    ("use_original_dst", NotYet("original destinations are")),
+    ("transparent", NotYet("transparent sockets are")),
+    ("freebind", NotYet("free binding is")),
+    ("socket_options", NotYet("socket options are")),
+    ("stat_prefix", STATS),
+    ("stats_matcher", STATS),
+    ("metadata", UNUSED),
+    ("drain_type", UNUSED),
+    ("listener_filters_timeout", UNUSED),
+    ("continue_on_listener_filters_timeout", UNUSED),
+    ("tcp_fast_open_queue_length", UNUSED),
+    ("traffic_direction", UNUSED),
+    ("connection_balance_config", NoEffect(BALANCE)),
+    ("reuse_port", NoEffect(BALANCE)),
+    ("enable_reuse_port", NoEffect(BALANCE)),
+    ("access_log", LOGS),
+    ("tcp_backlog_size", UNUSED),
+    ("max_connections_to_accept_per_socket_event", UNUSED),
+    ("ignore_global_conn_limit", UNUSED),
+];
+
+const BALANCE: &str = "no effect: each connection goes to the worker with the fewest";
+
+const FILTER_CHAIN: Fields = &[
+    ("name", Works),
+    ("filter_chain_match", Works),
+    ("filters", Works),
+    ("transport_socket", Works),
+    ("transport_socket_connect_timeout", UNUSED),
+    ("metadata", UNUSED),
+    ("use_proxy_proto", NotYet("the PROXY protocol is")),
+];
+
+const FILTER_CHAIN_MATCH: Fields = &[
+    ("destination_port", Works),
+    ("prefix_ranges", Works),
+    ("server_names", Works),
+    ("application_protocols", Works),
+    ("transport_protocol", Works),
+];
+
+const FILTER: Fields = &[("name", Works), ("typed_config", Works)];
+
+const ACCESS_LOG: Fields = &[
+    ("name", Works),
+    ("typed_config", Works),
+    ("filter", NotYet("filters of access logs are")),
+];
+
+const CLUSTER: Fields = &[
+    ("name", Works),
+    ("type", Works),
+    ("connect_timeout", Works),
+    ("per_connection_buffer_limit_bytes", Works),
+    ("lb_policy", Works),
+    ("load_assignment", Works),
+    ("circuit_breakers", Works),
+    ("http2_protocol_options", Works),
+    ("typed_extension_protocol_options", Works),
+    ("transport_socket", Works),
+    ("dns_refresh_rate", Works),
+    ("dns_jitter", Works),
+    ("dns_failure_refresh_rate", Works),
+    ("respect_dns_ttl", Works),
+    ("dns_lookup_family", Works),
+    ("eds_cluster_config", NotYet("endpoints by EDS are")),
+    ("health_checks", NotYet("health checks are")),
+    ("outlier_detection", NotYet("outlier detection is")),
+    ("dns_resolvers", Works),
+    (
+        "dns_resolution_config",
+        NotYet("resolvers of one's own choice are"),
+    ),
+    (
+        "typed_dns_resolver_config",
+        NotYet("resolvers of one's own choice are"),
+    ),
+    ("use_tcp_for_dns_lookups", NotYet("DNS over TCP is")),
+    ("upstream_bind_config", NotYet("source addresses are")),
+    ("lb_subset_config", NotYet("subsets are")),
+    ("common_lb_config", NotYet("settings of load balancing are")),
+    (
+        "load_balancing_policy",
+        NotYet("load balancing other than in turn is"),
+    ),
+    (
+        "transport_socket_matches",
+        NotYet("transport sockets (TLS) are"),
+    ),
+    (
+        "connection_pool_per_downstream_connection",
+        NotYet("pools of one client are"),
+    ),
+    ("ring_hash_lb_config", UNUSED),
+    ("maglev_lb_config", UNUSED),
+    ("round_robin_lb_config", UNUSED),
+    ("least_request_lb_config", UNUSED),
+    ("original_dst_lb_config", UNUSED),
+    ("alt_stat_name", STATS),
+    ("stats_matcher", STATS),
+    ("track_timeout_budgets", STATS),
+    ("track_cluster_stats", STATS),
+    ("upstream_http_protocol_options", HTTP),
+    ("common_http_protocol_options", HTTP),
+    ("http_protocol_options", HTTP),
+    ("protocol_selection", HTTP),
+    ("wait_for_warm_on_init", UNUSED),
+    ("cleanup_interval", UNUSED),
+    ("metadata", UNUSED),
+    ("upstream_connection_options", UNUSED),
+    ("close_connections_on_host_health_failure", UNUSED),
+    ("ignore_health_on_host_removal", UNUSED),
+    ("preconnect_policy", UNUSED),
+];
+
+const CIRCUIT_BREAKERS: Fields = &[
+    ("thresholds", Works),
+    ("per_host_thresholds", NotYet("limits of each endpoint are")),
+];
+
+const THRESHOLDS: Fields = &[
+    ("priority", Works),
+    ("max_connections", Works),
+    ("max_pending_requests", Works),
+    ("max_requests", Works),
+    ("max_retries", NoEffect("no effect: there are no retries")),
+    ("retry_budget", NoEffect("no effect: there are no retries")),
+    ("track_remaining", STATS),
+    ("max_connection_pools", UNUSED),
+];
+
+const LOAD_ASSIGNMENT: Fields = &[
+    ("cluster_name", Works),
+    ("endpoints", Works),
+    ("policy", NotYet("policies of load assignments are")),
+];
+
+const LOCALITY: Fields = &[
+    ("lb_endpoints", Works),
+    ("locality", UNUSED),
+    ("metadata", UNUSED),
+    ("proximity", UNUSED),
+    ("load_balancing_weight", NotYet("weights of endpoints are")),
+    ("priority", NotYet("priorities of endpoints are")),
+];
+
+const LB_ENDPOINT: Fields = &[
+    ("endpoint", Works),
+    ("load_balancing_weight", Works),
+    ("metadata", UNUSED),
+    ("health_status", NotYet("health of endpoints is")),
+];
+
+const ENDPOINT: Fields = &[
+    ("address", Works),
+    ("hostname", UNUSED),
+    ("health_check_config", UNUSED),
+    ("observability_name", UNUSED),
+    (
+        "additional_addresses",
+        NotYet("several addresses of one endpoint are"),
+    ),
+];
+
+const WEIGHTED_CLUSTER: Fields = &[
+    ("clusters", Works),
+    (
+        "total_weight",
+        NoEffect("no effect: the sum of the weights counts"),
+    ),
+    ("runtime_key_prefix", RUNTIME),
+];
+
+const CLUSTER_WEIGHT: Fields = &[("name", Works), ("weight", Works)];
+
+const STRING_MATCHER: Fields = &[
+    ("exact", Works),
+    ("prefix", Works),
+    ("suffix", Works),
+    ("contains", Works),
+    ("safe_regex", Works),
+    ("ignore_case", Works),
+];
+
+const PROXY: Fields = &[
+    ("stat_prefix", Works),
+    ("application_protocol", Works),
+    ("rds", Works),
+    ("route_config", Works),
+    ("codec", Works),
+    ("meta_protocol_filters", Works),
+    ("access_log", Works),
+    ("idle_timeout", Works),
+    ("protocol", Works),
+    ("tracing", TRACING),
+];
+
+const ROUTES: Fields = &[("name", Works), ("routes", Works)];
+
+const ROUTE: Fields = &[
+    ("name", Works),
+    ("match", Works),
+    ("route", Works),
+    ("request_mutation", Works),
+    ("response_mutation", Works),
+];
+
+const ROUTE_MATCH: Fields = &[("metadata", Works)];
+
+const ROUTE_ACTION: Fields = &[
+    ("cluster", Works),
+    ("weighted_clusters", Works),
+    (
+        "hash_policy",
+        NoEffect("no effect: no cluster chooses endpoints by a hash yet"),
+    ),
+    ("request_mirror_policies", NotYet("mirrors are")),
+];

@@ -1,0 +1,9 @@
+//! Bootstraps, from their texts to plain types.
+
+mod convert;
+mod descriptors;
+mod forms;
+mod malformed;
+mod problems;
+mod refused;
+mod support;

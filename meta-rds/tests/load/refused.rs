@@ -1,0 +1,126 @@
+//! What is known and not there yet: told, and refused where it would matter.
+
+use meta_rds::{RouteSource, Severity};
+
+use crate::support::{DUBBO, RDS, THRIFT, errors, good, notes, thrift_with};
+
+/// The thrift bootstrap with more fields in its cluster.
+fn cluster_with(fields: &str) -> String {
+    thrift_with(
+        "    type: STATIC\n",
+        &format!("    type: STATIC\n    {fields}\n"),
+    )
+}
+
+fn unsupported(text: &str) -> Vec<String> {
+    notes(&good(text), Severity::Unsupported)
+}
+
+#[test]
+fn what_would_change_traffic() {
+    for (fields, expected) in [
+        (
+            "lb_policy: RING_HASH",
+            "lb_policy: RING_HASH is not implemented yet",
+        ),
+        (
+            "outlier_detection: {}",
+            "outlier_detection: outlier detection is not implemented yet",
+        ),
+        (
+            "transport_socket: { name: tls, typed_config: { '@type': \
+             type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext } }",
+            "transport_socket: transport sockets are not implemented yet: tls",
+        ),
+    ] {
+        let found = unsupported(&cluster_with(fields));
+        let [only] = &found[..] else {
+            panic!("{found:?}");
+        };
+        assert!(only.ends_with(expected), "{only}");
+    }
+    let found = unsupported(&THRIFT.replace("type: STATIC", "type: EDS"));
+    assert!(found[0].ends_with("type: clusters of type EDS are not implemented yet"));
+    let mirror = "request_mirror_policies: [ { cluster: outbound|9090||orders.shop } ]";
+    let text = thrift_with(
+        "                cluster:",
+        &format!("                {mirror}\n                cluster:"),
+    );
+    assert!(unsupported(&text)[0].ends_with("mirrors are not implemented yet"));
+}
+
+#[test]
+fn what_nobody_foresaw_is_an_error() {
+    let errors = errors(&cluster_with("max_requests_per_connection: 3"));
+    assert_eq!(
+        errors,
+        [
+            "test:39: static_resources.clusters[0].max_requests_per_connection: not implemented, \
+          and it would change what becomes of traffic"
+        ]
+    );
+}
+
+#[test]
+fn what_changes_nothing_is_a_warning() {
+    for (text, expected) in [
+        (
+            cluster_with("lb_policy: LEAST_REQUEST"),
+            "each endpoint gets its turn",
+        ),
+        (
+            cluster_with("alt_stat_name: x"),
+            "statistics have the standard names",
+        ),
+        (format!("tracing: {{}}\n{THRIFT}"), "no spans are sent"),
+        (
+            thrift_with("cluster: outbound|9090", "cluster: elsewhere|1"),
+            "there is no cluster \"elsewhere|1||orders.shop\"",
+        ),
+    ] {
+        let bootstrap = good(&text);
+        assert_eq!(bootstrap.unsupported().count(), 0, "{expected}");
+        let warnings = notes(&bootstrap, Severity::Warning);
+        assert!(
+            warnings.iter().any(|w| w.contains(expected)),
+            "{warnings:?}"
+        );
+    }
+}
+
+#[test]
+fn plain_transport_sockets_are_nothing() {
+    let socket = "transport_socket: { name: raw, typed_config: { '@type': \
+                  type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer } }";
+    let bootstrap = good(&cluster_with(socket));
+    assert_eq!(bootstrap.unsupported().count(), 0);
+    assert_eq!(bootstrap.clusters[0].transport_socket, None);
+}
+
+#[test]
+fn routes_from_a_control_plane_are_read() {
+    let bootstrap = good(RDS);
+    let found = notes(&bootstrap, Severity::Unsupported);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].contains(".rds: routes from a control plane"),
+        "{found:?}"
+    );
+    let proxy = &bootstrap.listeners[0].filter_chains[0].proxy;
+    let RouteSource::Rds(rds) = &proxy.routes else {
+        panic!("routes by RDS");
+    };
+    assert_eq!(rds.route_config_name, "shop_20880");
+    let source = &rds.config_source["api_config_source"];
+    assert_eq!(
+        source["grpc_services"][0]["envoy_grpc"]["cluster_name"],
+        "control"
+    );
+    assert_eq!(source["api_type"], "GRPC");
+}
+
+#[test]
+fn filters_are_left_to_who_has_them() {
+    let bootstrap = good(DUBBO);
+    assert_eq!(bootstrap.unsupported().count(), 0);
+}

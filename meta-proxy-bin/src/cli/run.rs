@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, anyhow};
-use meta_rds::{Bootstrap, Loader, Source};
+use meta_rds::{Bootstrap, Loader, Severity, Source};
 
 use super::{Failure, Options, control_runtime, log, quick, signals::Signals};
 use crate::{
@@ -139,9 +139,13 @@ impl FileArguments {
         let mut loader = Loader::new();
         loader.allow_unknown_fields = self.allow_unknown_static_fields;
         loader.load(&sources).map_err(|error| {
-            let count = error.problems.len();
+            let errors = error
+                .problems
+                .iter()
+                .filter(|p| p.severity == Severity::Error);
+            let count = errors.count();
             Failure::Start(anyhow!(
-                "the bootstrap cannot be read, {count} problems:\n{error}"
+                "the bootstrap cannot be read, {count} errors:\n{error}"
             ))
         })
     }

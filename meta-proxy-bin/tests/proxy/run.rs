@@ -37,8 +37,8 @@ impl Drop for File {
     }
 }
 
-/// `hello` to one server, the rest to the other.
-fn bootstrap(hello: SocketAddr, rest: SocketAddr) -> String {
+/// `greet` to one server, the rest to the other.
+fn bootstrap(greet: SocketAddr, rest: SocketAddr) -> String {
     format!(
         "\
 admin: {{ address: {{ socket_address: {{ address: 127.0.0.1, port_value: 0 }} }} }}
@@ -60,16 +60,16 @@ static_resources:
           - name: aeraki.meta_protocol.filters.router
           routeConfig:
             routes:
-            - name: hello
-              match: {{ metadata: [ {{ name: method, exact_match: hello }} ] }}
-              route: {{ cluster: hello }}
+            - name: greet
+              match: {{ metadata: [ {{ name: method, exact_match: greet }} ] }}
+              route: {{ cluster: greet }}
             - name: rest
               route: {{ weighted_clusters: {{ clusters: [ {{ name: rest, weight: 3 }} ] }} }}
   clusters:
-  - {name_hello}
+  - {name_greet}
   - {name_rest}
 ",
-        name_hello = cluster("hello", hello),
+        name_greet = cluster("greet", greet),
         name_rest = cluster("rest", rest),
     )
 }
@@ -92,33 +92,39 @@ fn ended(arguments: &[&str]) -> (Option<i32>, Vec<String>, String) {
 
 #[test]
 fn a_file_is_served() {
-    let file = File::new(&bootstrap(server("v1"), server("v2")));
-    let program = Program::start(&["run", "-c", file.path(), "--concurrency", "1"]);
-    let address = program.address("listening on ");
-    let admin = program.address("admin on http://");
-    assert_eq!(get(admin, "/ready").status, 200);
-    let mut client = Client::connect(address);
-    for (seqid, method, expected) in [(1, "hello", "hello from v1"), (2, "bye", "bye from v2")] {
-        let reply = client.call(seqid, method).expect("a reply");
-        assert_eq!(reply.string(0), Some(expected));
-    }
-    let stats = get(admin, "/stats").body;
-    for line in [
-        "meta_protocol.greetings.request: 2",
-        "cluster.hello.upstream_rq_total: 1",
-        "cluster.rest.upstream_rq_total: 1",
+    let first = bootstrap(server("v1"), server("v2"));
+    let second = first.replace("exact_match: greet", "exact_match: other");
+    for (text, greeting, cluster) in [
+        (first, "hello from v1", "greet"),
+        (second, "hello from v2", "rest"),
     ] {
-        assert!(stats.lines().any(|own| own == line), "{line} in {stats}");
+        let file = File::new(&text);
+        let program = Program::start(&["run", "-c", file.path(), "--concurrency", "1"]);
+        let address = program.address("listening on ");
+        let admin = program.address("admin on http://");
+        assert_eq!(get(admin, "/ready").status, 200);
+        let mut client = Client::connect(address);
+        for seqid in 1..=3 {
+            let reply = client.call(seqid, "hello").expect("a reply");
+            assert_eq!(reply.string(0), Some(greeting));
+        }
+        let stats = get(admin, "/stats").body;
+        for line in [
+            "meta_protocol.greetings.request: 3".to_owned(),
+            format!("cluster.{cluster}.upstream_rq_total: 3"),
+        ] {
+            assert!(stats.lines().any(|own| own == line), "{line} in {stats}");
+        }
+        program.signal("TERM");
+        client.wait_for_end();
+        drop(client);
+        let (code, log) = program.end();
+        assert_eq!(code, Some(0), "{log}");
+        assert!(
+            log.contains("exact_match: this field is deprecated"),
+            "{log}"
+        );
     }
-    program.signal("TERM");
-    client.wait_for_end();
-    drop(client);
-    let (code, log) = program.end();
-    assert_eq!(code, Some(0), "{log}");
-    assert!(
-        log.contains("exact_match: this field is deprecated"),
-        "{log}"
-    );
 }
 
 #[test]
@@ -193,8 +199,8 @@ fn all_that_is_wrong_is_said() {
         assert_eq!(lines, [""; 0]);
         let places = [
             ":11: static_resources.listeners[0].filter_chains[0].filters[0].typed_config.statsPrefix",
-            ":25: static_resources.clusters[0].type: expected one of STATIC",
-            ":26: static_resources.clusters[1].type: expected one of STATIC",
+            ":26: static_resources.clusters[0].type: expected one of STATIC",
+            ":27: static_resources.clusters[1].type: expected one of STATIC",
         ];
         for place in places {
             assert!(

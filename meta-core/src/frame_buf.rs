@@ -268,6 +268,20 @@ mod tests {
     }
 
     #[test]
+    fn a_patch_changes_its_own_bytes_alone() {
+        let mut buf = FrameBuf::new();
+        buf.put_patched(b"first", 1, b"--");
+        buf.advance(2);
+        // Behind what has been written in part, and behind a segment.
+        buf.put_patched(b"second", 4, b"--");
+        buf.put_bytes(Bytes::from(vec![7; COPY_BELOW_BYTES]));
+        buf.put_patched(b"third", 0, b"-");
+        let all = buf.to_vec();
+        assert!(all.starts_with(b"-stseco--\x07"), "{all:?}");
+        assert!(all.ends_with(b"\x07-hird"), "{all:?}");
+    }
+
+    #[test]
     fn released_memory_comes_back() {
         let mut buf = FrameBuf::new();
         buf.put_slice(&[1; 100]);

@@ -87,6 +87,11 @@ impl Downstream {
         }
     }
 
+    /// What its connections count.
+    pub fn stats(&self) -> &Arc<DownstreamStats> {
+        &self.stats
+    }
+
     /// Tells `logs` how each request ended: answered, refused by whatever layer or
     /// for its bytes, or cancelled by the end of its connection. Of a stream only
     /// the frame that opens it is a request. Where there are none, nothing is kept

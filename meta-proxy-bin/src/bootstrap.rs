@@ -4,13 +4,14 @@ use std::{collections::HashMap, sync::Arc};
 
 use meta_core::{Address, Sharing};
 use meta_rds::{
-    Bootstrap, ExtensionSettings, FilterChain, LoadError, Place, Problem, RouteSource, Severity,
+    Bootstrap, ExtensionSettings, FilterChain, Listener, LoadError, Place, Problem, RouteSource,
+    Severity,
 };
-use meta_router::RouteTable;
+use meta_router::{ClusterConfig, RouteTable};
 
 use crate::{
     builder::ProxyBuilder,
-    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     registry::{LookupError, Registry},
 };
 
@@ -128,35 +129,49 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
     let clusters_of = bootstrap.clusters.iter();
     snapshot.clusters = clusters_of.map(|cluster| cluster.config.clone()).collect();
     for listener in &bootstrap.listeners {
-        let mut chains = listener.filter_chains.iter();
-        let chain = chains.next().or(listener.default_filter_chain.as_ref());
-        let Some(chain) = chain else {
-            continue;
-        };
-        let proxy = &chain.proxy;
-        let RouteSource::Static(routes) = &proxy.routes else {
-            continue;
-        };
-        let codec = extension(&proxy.codec);
-        let mut config = ListenerConfig::new(listener.name.clone(), codec, routes.clone());
-        config.stat_prefix = proxy.stat_prefix.clone();
-        config.filters = proxy.filters.iter().map(extension).collect();
-        config.access_log = proxy.access_log.clone();
-        config.connection.idle_timeout = proxy.idle_timeout;
-        if let Some(bytes) = listener.write_buffer_bytes {
-            config.connection.write_buffer_bytes = bytes;
-        }
-        if proxy.multiplexing {
-            let used: Vec<_> = clusters(chain).collect();
-            for cluster in &mut snapshot.clusters {
-                if used.contains(&&cluster.name) {
-                    cluster.sharing = Some(Sharing::Shared);
-                }
+        let chain = |chain: &FilterChain| {
+            if chain.proxy.multiplexing {
+                share(&mut snapshot.clusters, clusters(chain));
             }
-        }
+            chain_config(listener, chain)
+        };
+        let chains = listener.filter_chains.iter();
+        let default = listener.default_filter_chain.iter();
+        let mut chains: Vec<_> = chains.chain(default).filter_map(chain).collect();
+        let default_chain = match listener.default_filter_chain {
+            Some(_) => chains.pop(),
+            None => None,
+        };
+        let mut config = ListenerConfig::with_chains(listener.name.clone(), chains);
+        config.default_chain = default_chain;
         snapshot.listeners.push(config);
     }
     snapshot
+}
+
+/// Has all clients share the connections to the clusters named.
+fn share<'a>(clusters: &mut [ClusterConfig], names: impl Iterator<Item = &'a Arc<str>>) {
+    let names: Vec<_> = names.collect();
+    let used = clusters.iter_mut().filter(|c| names.contains(&&c.name));
+    used.for_each(|cluster| cluster.sharing = Some(Sharing::Shared));
+}
+
+fn chain_config(listener: &Listener, chain: &FilterChain) -> Option<FilterChainConfig> {
+    let proxy = &chain.proxy;
+    let RouteSource::Static(routes) = &proxy.routes else {
+        return None;
+    };
+    let codec = extension(&proxy.codec);
+    let mut config = FilterChainConfig::new(proxy.stat_prefix.clone(), codec, routes.clone());
+    config.name = chain.name.as_str().into();
+    config.matches = chain.matches.clone();
+    config.filters = proxy.filters.iter().map(extension).collect();
+    config.access_log = proxy.access_log.clone();
+    config.connection.idle_timeout = proxy.idle_timeout;
+    if let Some(bytes) = listener.write_buffer_bytes {
+        config.connection.write_buffer_bytes = bytes;
+    }
+    Some(config)
 }
 
 fn extension(settings: &ExtensionSettings) -> ExtensionConfig {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use meta_codec::DownstreamConfig;
 use meta_core::Limits;
 use meta_filters::access_log::AccessLogConfig;
+use meta_rds::ChainMatch;
 use meta_router::{ClusterConfig, RouteTable};
 use serde_json::Value;
 
@@ -26,8 +27,53 @@ pub struct Snapshot {
 pub struct ListenerConfig {
     /// Its name, unique in the process.
     pub name: Arc<str>,
-    /// What its statistics stand under: `meta_protocol.<stat_prefix>.`. Default:
-    /// the listener's name.
+    /// What becomes of its connections.
+    pub chains: Vec<FilterChainConfig>,
+    /// What becomes of those that match no chain. Default: they are closed.
+    pub default_chain: Option<FilterChainConfig>,
+    /// Connections open at a time; what comes beyond is closed and counted.
+    /// Default: no bound but the process's own, its file descriptors.
+    pub max_connections: Option<usize>,
+}
+
+impl ListenerConfig {
+    /// A listener that treats all connections alike, with defaults.
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        codec: impl Into<ExtensionConfig>,
+        routes: impl Into<Arc<RouteTable>>,
+    ) -> Self {
+        let name = name.into();
+        let chain = FilterChainConfig::new(name.clone(), codec, routes);
+        Self::with_chains(name, vec![chain])
+    }
+
+    /// A listener whose connections go through one of `chains`, with defaults.
+    pub fn with_chains(name: impl Into<Arc<str>>, chains: Vec<FilterChainConfig>) -> Self {
+        Self {
+            name: name.into(),
+            chains,
+            default_chain: None,
+            max_connections: None,
+        }
+    }
+
+    /// All its chains, the default one last.
+    pub fn all_chains(&self) -> impl Iterator<Item = &FilterChainConfig> {
+        self.chains.iter().chain(&self.default_chain)
+    }
+}
+
+/// What becomes of some of a listener's connections.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FilterChainConfig {
+    /// Its name, for logs and updates; unique in its listener, or empty. Default:
+    /// empty.
+    pub name: Arc<str>,
+    /// Which connections. Default: all.
+    pub matches: ChainMatch,
+    /// What its statistics stand under: `meta_protocol.<stat_prefix>.`.
     pub stat_prefix: Arc<str>,
     /// The protocol its clients and their servers speak.
     pub codec: ExtensionConfig,
@@ -42,29 +88,25 @@ pub struct ListenerConfig {
     pub limits: Limits,
     /// Bounds on each connection.
     pub connection: DownstreamConfig,
-    /// Connections open at a time; what comes beyond is closed and counted.
-    /// Default: no bound but the process's own, its file descriptors.
-    pub max_connections: Option<usize>,
 }
 
-impl ListenerConfig {
-    /// A listener without filters, with defaults.
+impl FilterChainConfig {
+    /// A chain for all connections, without filters, with defaults.
     pub fn new(
-        name: impl Into<Arc<str>>,
+        stat_prefix: impl Into<Arc<str>>,
         codec: impl Into<ExtensionConfig>,
         routes: impl Into<Arc<RouteTable>>,
     ) -> Self {
-        let name = name.into();
         Self {
-            stat_prefix: name.clone(),
-            name,
+            name: "".into(),
+            matches: ChainMatch::default(),
+            stat_prefix: stat_prefix.into(),
             codec: codec.into(),
             filters: Vec::new(),
             access_log: Vec::new(),
             routes: routes.into(),
             limits: Limits::default(),
             connection: DownstreamConfig::default(),
-            max_connections: None,
         }
     }
 }

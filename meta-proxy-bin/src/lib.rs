@@ -21,7 +21,7 @@ mod worker;
 // The public interface is:
 pub use crate::{
     builder::{Proxy, ProxyBuilder, Workers},
-    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     error::{ApplyError, StartError},
     handle::{DrainReport, Handle, Phase, Running},
     registry::{LookupError, Registry, RegistryError},

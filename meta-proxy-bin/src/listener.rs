@@ -9,16 +9,17 @@ use meta_core::{Address, CodecFactory, FilterFactory, stats::Counter};
 use meta_filters::access_log::{AccessLog, AccessLogs};
 use meta_router::Routes;
 
-use crate::{config::ListenerConfig, error::StartError, registry::Registry};
+use crate::{
+    config::{FilterChainConfig, ListenerConfig},
+    error::StartError,
+    registry::Registry,
+};
 
-/// A listener whose codec and filters are known to be good.
+/// A listener whose codecs and filters are known to be good.
 pub(crate) struct Listener {
     pub(crate) config: ListenerConfig,
-    pub(crate) codec: Arc<dyn CodecFactory>,
-    pub(crate) filters: Vec<Arc<dyn FilterFactory>>,
-    pub(crate) access_log: Vec<AccessLog>,
-    /// The routes in force.
-    pub(crate) routes: Arc<Routes>,
+    /// The default one stands last.
+    pub(crate) chains: Vec<Chain>,
     open: AtomicUsize,
     /// Connections closed because of the limit.
     pub(crate) overflow: Counter,
@@ -26,32 +27,27 @@ pub(crate) struct Listener {
     pub(crate) accept_errors: Counter,
 }
 
+/// What some of the connections go through.
+pub(crate) struct Chain {
+    pub(crate) config: FilterChainConfig,
+    pub(crate) codec: Arc<dyn CodecFactory>,
+    pub(crate) filters: Vec<Arc<dyn FilterFactory>>,
+    pub(crate) access_log: Vec<AccessLog>,
+    /// The routes in force.
+    pub(crate) routes: Arc<Routes>,
+}
+
 impl Listener {
-    /// Makes its codec and filters, and opens its access logs.
+    /// Makes the codecs and filters of its chains, and opens their access logs.
     pub(crate) fn new(
         config: ListenerConfig,
         registry: &Registry,
         logs: &AccessLogs,
     ) -> Result<Self, StartError> {
-        let within = |source| StartError::Extension {
-            listener: config.name.clone(),
-            source,
-        };
-        let codec = registry.configure_codec(&config.codec).map_err(within)?;
-        let filters = config.filters.iter();
-        let filters = filters.map(|filter| registry.configure_filter(filter));
-        let filters = filters.collect::<Result<_, _>>().map_err(within)?;
-        let protocol = codec.name().rsplit('.').next().unwrap_or_default();
-        let access_log = config.access_log.iter().map(|log| logs.open(log, protocol));
-        let access_log = access_log.collect::<Result<_, _>>();
+        let chains = config.all_chains().cloned();
+        let chains = chains.map(|chain| Chain::new(chain, &config.name, registry, logs));
         Ok(Self {
-            access_log: access_log.map_err(|source| StartError::AccessLog {
-                listener: config.name.clone(),
-                source,
-            })?,
-            codec,
-            filters,
-            routes: Arc::new(Routes::new(config.routes.clone())),
+            chains: chains.collect::<Result<_, _>>()?,
             config,
             open: AtomicUsize::new(0),
             overflow: Counter::default(),
@@ -63,6 +59,37 @@ impl Listener {
     pub(crate) fn is_full(&self) -> bool {
         let max = self.config.max_connections;
         max.is_some_and(|max| self.open.load(Relaxed) >= max)
+    }
+}
+
+impl Chain {
+    fn new(
+        config: FilterChainConfig,
+        listener: &Arc<str>,
+        registry: &Registry,
+        logs: &AccessLogs,
+    ) -> Result<Self, StartError> {
+        let within = |source| StartError::Extension {
+            listener: listener.clone(),
+            source,
+        };
+        let codec = registry.configure_codec(&config.codec).map_err(within)?;
+        let filters = config.filters.iter();
+        let filters = filters.map(|filter| registry.configure_filter(filter));
+        let filters = filters.collect::<Result<_, _>>().map_err(within)?;
+        let protocol = codec.name().rsplit('.').next().unwrap_or_default();
+        let access_log = config.access_log.iter().map(|log| logs.open(log, protocol));
+        let access_log = access_log.collect::<Result<_, _>>();
+        Ok(Self {
+            access_log: access_log.map_err(|source| StartError::AccessLog {
+                listener: listener.clone(),
+                source,
+            })?,
+            codec,
+            filters,
+            routes: Arc::new(Routes::new(config.routes.clone())),
+            config,
+        })
     }
 }
 

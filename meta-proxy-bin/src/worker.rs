@@ -27,8 +27,9 @@ mod thread;
 pub(crate) use self::thread::{spawn_task, spawn_thread};
 use self::{connection::Connection, rest::Rest, stack::Stack};
 use crate::{
+    config::FilterChainConfig,
     dispatch::Incoming,
-    listener::{Listener, Place},
+    listener::{Chain, Listener, Place},
     socket::{Accepted, Stream},
 };
 
@@ -45,9 +46,9 @@ pub(crate) struct Plan {
 /// What one worker counts.
 #[derive(Clone)]
 pub(crate) struct WorkerCells {
-    /// By listener, in their order.
-    pub(crate) downstream: Vec<Arc<DownstreamStats>>,
-    /// By cluster; one that several listeners use is there several times.
+    /// By listener and filter chain, in their order.
+    pub(crate) downstream: Vec<Vec<Arc<DownstreamStats>>>,
+    /// By cluster; one that is used with several codecs is there several times.
     pub(crate) upstream: Vec<(Arc<str>, Arc<UpstreamStats>)>,
     /// Connections on it, or on their way to it.
     pub(crate) load: Arc<AtomicUsize>,
@@ -65,9 +66,21 @@ pub(crate) struct Worker {
     pub(crate) started: oneshot::Sender<io::Result<WorkerCells>>,
 }
 
+impl Plan {
+    /// The filter chains of all listeners, in their order.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
+        self.listeners.iter().flat_map(|listener| &listener.chains)
+    }
+}
+
 /// One listener, as one worker sees it.
 struct Front {
     listener: Arc<Listener>,
+    chains: Vec<ChainFront>,
+}
+
+/// One of its filter chains.
+struct ChainFront {
     downstream: Arc<Downstream>,
     stack: Stack,
     routes: Arc<dyn ResolveRoute>,
@@ -131,46 +144,88 @@ impl Worker {
             upstream: Vec::new(),
             load: self.load.clone(),
         };
+        let mut routers = Routers {
+            worker: self,
+            wheel,
+            made: Vec::new(),
+        };
         let mut fronts = Vec::new();
         for listener in &self.plan.listeners {
-            let config = &listener.config;
-            let stats = Arc::new(DownstreamStats::of_worker());
-            let router = Router::new(
-                listener.codec.clone(),
-                config.limits,
-                self.id,
-                wheel.clone(),
-                &self.plan.clusters,
-                self.plan.connector.clone(),
-            );
+            let chains = listener.chains.iter();
+            let chains = chains.map(|chain| self.chain(chain, routers.of(chain), wheel, drain));
+            let front = Front {
+                chains: chains.collect(),
+                listener: listener.clone(),
+            };
+            let stats = front.chains.iter();
+            let stats = stats.map(|chain| chain.downstream.stats().clone());
+            cells.downstream.push(stats.collect());
+            fronts.push(front);
+        }
+        for (_, router) in &routers.made {
             let upstream = router.stats();
             cells
                 .upstream
                 .extend(upstream.map(|(name, stats)| (name.clone(), stats.clone())));
-            cells.downstream.push(stats.clone());
-            let downstream = Downstream::new(
-                listener.codec.clone(),
-                config.limits,
-                config.connection.clone(),
-                stats,
-                wheel.clone(),
-                drain.clone(),
-            );
-            let logs = listener.access_log.iter().map(|log| log.worker(self.id));
-            fronts.push(Front {
-                downstream: Arc::new(downstream.with_logs(logs.collect())),
-                stack: Stack::new(router, &listener.filters, self.id),
-                routes: listener.routes.clone(),
-                listener: listener.clone(),
-            });
         }
         (fronts, cells)
+    }
+
+    fn chain(&self, chain: &Chain, router: Router, wheel: &Wheel, drain: &Drain) -> ChainFront {
+        let config = &chain.config;
+        let downstream = Downstream::new(
+            chain.codec.clone(),
+            config.limits,
+            config.connection.clone(),
+            Arc::new(DownstreamStats::of_worker()),
+            wheel.clone(),
+            drain.clone(),
+        );
+        let logs = chain.access_log.iter().map(|log| log.worker(self.id));
+        ChainFront {
+            downstream: Arc::new(downstream.with_logs(logs.collect())),
+            stack: Stack::new(router, &chain.filters, self.id),
+            routes: chain.routes.clone(),
+        }
+    }
+}
+
+/// The routers of a worker. Chains of the same codec share one, and so upstream
+/// connections.
+struct Routers<'a> {
+    worker: &'a Worker,
+    wheel: &'a Wheel,
+    made: Vec<(&'a FilterChainConfig, Router)>,
+}
+
+impl<'a> Routers<'a> {
+    fn of(&mut self, chain: &'a Chain) -> Router {
+        let config = &chain.config;
+        let is_alike =
+            |made: &FilterChainConfig| made.codec == config.codec && made.limits == config.limits;
+        if let Some((_, router)) = self.made.iter().find(|(made, _)| is_alike(made)) {
+            return router.clone();
+        }
+        let plan = &self.worker.plan;
+        let router = Router::new(
+            chain.codec.clone(),
+            config.limits,
+            self.worker.id,
+            self.wheel.clone(),
+            &plan.clusters,
+            plan.connector.clone(),
+        );
+        self.made.push((config, router.clone()));
+        router
     }
 }
 
 impl Front {
     fn serve(&self, incoming: Incoming, connections: &mut JoinSet<()>) {
         static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+        let Some(chain) = self.chains.first() else {
+            return;
+        };
         let Accepted {
             stream,
             remote,
@@ -182,22 +237,24 @@ impl Front {
             remote,
             local,
             server_name: None,
-            routes: Some(self.routes.clone()),
+            routes: Some(chain.routes.clone()),
         });
         let place = incoming.place;
         let watched = match stream {
             Stream::Tcp(stream) => TcpStream::from_std(stream)
-                .map(|stream| connections.spawn(self.drive(stream, session, place))),
+                .map(|stream| connections.spawn(chain.drive(stream, session, place))),
             Stream::Unix(stream) => UnixStream::from_std(stream)
-                .map(|stream| connections.spawn(self.drive(stream, session, place))),
-            Stream::Memory(stream) => Ok(connections.spawn(self.drive(stream, session, place))),
+                .map(|stream| connections.spawn(chain.drive(stream, session, place))),
+            Stream::Memory(stream) => Ok(connections.spawn(chain.drive(stream, session, place))),
         };
         if let Err(error) = watched {
             self.listener.accept_errors.inc();
             tracing::warn!(%error, "cannot watch a connection");
         }
     }
+}
 
+impl ChainFront {
     fn drive<T: Transport>(
         &self,
         transport: T,

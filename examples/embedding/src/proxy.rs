@@ -1,7 +1,7 @@
 //! What the proxy of this program is made of, and what it does.
 
 use meta_proxy::{
-    ExtensionConfig, ListenerConfig, Registry, Snapshot,
+    ExtensionConfig, FilterChainConfig, ListenerConfig, Registry, Snapshot,
     meta_core::{Address, MetadataMatcher, Route, Rule},
     meta_router::{ClusterConfig, RouteEntry, RouteTable},
 };
@@ -29,8 +29,8 @@ pub fn snapshot(v1: &Address, v2: &Address, canary: Option<&str>) -> Snapshot {
         routes.insert(0, RouteEntry::new(vec![is_canary], route));
     }
     let routes = RouteTable::new("greeter", routes).expect("every route has a destination");
-    let mut listener = ListenerConfig::new(LISTENER, "parcel", routes);
-    listener.filters = vec![ExtensionConfig::new(
+    let mut chain = FilterChainConfig::new(LISTENER, "parcel", routes);
+    chain.filters = vec![ExtensionConfig::new(
         "fair_share",
         json!({
             "class_header": "x-class",
@@ -42,7 +42,7 @@ pub fn snapshot(v1: &Address, v2: &Address, canary: Option<&str>) -> Snapshot {
         }),
     )];
     Snapshot {
-        listeners: vec![listener],
+        listeners: vec![ListenerConfig::with_chains(LISTENER, vec![chain])],
         clusters: vec![
             ClusterConfig::new("v1", vec![v1.clone()]),
             ClusterConfig::new("v2", vec![v2.clone()]),

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     builder::{Proxy, ProxyBuilder, Workers},
-    config::{ExtensionConfig, ListenerConfig, Snapshot},
+    config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     error::StartError,
     handle::Handle,
     registry::{LookupError, Registry},
@@ -176,11 +176,12 @@ impl QuickArguments {
         let table = RouteTable::new(NAME, vec![RouteEntry::new(Vec::new(), route)]);
         let table = table.map_err(|errors| anyhow!("{errors:?}"))?;
 
-        let mut listener = ListenerConfig::new(NAME, self.codec(), table);
-        listener.max_connections = self.max_connections;
-        listener.access_log = self.access_log().into_iter().collect();
+        let mut chain = FilterChainConfig::new(NAME, self.codec(), table);
+        chain.access_log = self.access_log().into_iter().collect();
         let idle_timeout = Duration::from_millis(self.idle_timeout_ms);
-        listener.connection.idle_timeout = Some(idle_timeout).filter(|time| !time.is_zero());
+        chain.connection.idle_timeout = Some(idle_timeout).filter(|time| !time.is_zero());
+        let mut listener = ListenerConfig::with_chains(NAME, vec![chain]);
+        listener.max_connections = self.max_connections;
 
         let mut cluster = ClusterConfig::new(NAME, Vec::new());
         cluster.endpoints = self.endpoints()?;

@@ -21,9 +21,9 @@ impl Stats {
             );
             stats.add(&Scope::Cluster(cluster), "membership_healthy", members);
         }
-        for listener in &shared.plan.listeners {
-            let scope = Scope::MetaProtocol(&listener.config.stat_prefix);
-            for filter in &listener.filters {
+        for chain in shared.plan.chains() {
+            let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
+            for filter in &chain.filters {
                 filter.visit_stats(&mut |name, cell| {
                     if let Some(value) = StatValue::of(cell) {
                         stats.add(&scope, name, value);
@@ -32,8 +32,8 @@ impl Stats {
             }
         }
         for worker in shared.workers() {
-            for (listener, cells) in shared.plan.listeners.iter().zip(&worker.downstream) {
-                let scope = Scope::MetaProtocol(&listener.config.stat_prefix);
+            for (chain, cells) in shared.plan.chains().zip(worker.downstream.iter().flatten()) {
+                let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
                 stats.add_downstream(&scope, cells);
             }
             for (cluster, cells) in &worker.upstream {
@@ -103,14 +103,13 @@ impl Stats {
                 self.add(&scope, name, StatValue::Counter(counter.value()));
             }
             for (worker, cells) in shared.workers().iter().enumerate() {
-                let Some(cells) = cells.downstream.get(index) else {
-                    continue;
-                };
-                for scope in [scope, Scope::ListenerWorker(&address, worker)] {
-                    let total = StatValue::Counter(cells.downstream_cx_total.value());
-                    let active = StatValue::Gauge(cells.downstream_cx_active.value());
-                    self.add(&scope, "downstream_cx_total", total);
-                    self.add(&scope, "downstream_cx_active", active);
+                for cells in cells.downstream.get(index).into_iter().flatten() {
+                    for scope in [scope, Scope::ListenerWorker(&address, worker)] {
+                        let total = StatValue::Counter(cells.downstream_cx_total.value());
+                        let active = StatValue::Gauge(cells.downstream_cx_active.value());
+                        self.add(&scope, "downstream_cx_total", total);
+                        self.add(&scope, "downstream_cx_active", active);
+                    }
                 }
             }
         }

@@ -6,7 +6,7 @@ use meta_router::{ClusterConfig, Endpoints};
 
 use super::Shared;
 use crate::{
-    config::{ListenerConfig, Snapshot},
+    config::{FilterChainConfig, ListenerConfig, Snapshot},
     error::ApplyError,
     listener::Listener,
 };
@@ -36,7 +36,7 @@ impl Shared {
                     what,
                 });
             }
-            pairs.push((listener, config.routes));
+            pairs.push((listener, config));
         }
         let is_missing = |name| !pairs.iter().any(|(l, _)| l.config.name == name);
         if let Some(missing) = listeners.iter().find(|l| is_missing(l.config.name.clone())) {
@@ -45,8 +45,10 @@ impl Shared {
                 added: false,
             });
         }
-        for (listener, routes) in pairs {
-            listener.routes.replace(routes);
+        for (listener, config) in pairs {
+            for (chain, wanted) in listener.chains.iter().zip(config.all_chains()) {
+                chain.routes.replace(wanted.routes.clone());
+            }
         }
         for cluster in &snapshot.clusters {
             let membership = self.plan.clusters.membership(&cluster.name);
@@ -73,15 +75,34 @@ fn without_listed(clusters: &[ClusterConfig]) -> Vec<ClusterConfig> {
 
 /// What differs between the two, besides routes.
 fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'static str> {
+    let is_alike = running.chains.len() == wanted.chains.len()
+        && running.default_chain.is_some() == wanted.default_chain.is_some();
+    if !is_alike {
+        return Some("filter chains");
+    }
+    if running.max_connections != wanted.max_connections {
+        return Some("bounds on connections");
+    }
+    let mut pairs = running.all_chains().zip(wanted.all_chains());
+    pairs.find_map(|(running, wanted)| chain_difference(running, wanted))
+}
+
+fn chain_difference(
+    running: &FilterChainConfig,
+    wanted: &FilterChainConfig,
+) -> Option<&'static str> {
     let differences = [
+        (
+            running.name != wanted.name || running.matches != wanted.matches,
+            "filter chains",
+        ),
         (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
         (running.codec != wanted.codec, "codecs"),
         (running.filters != wanted.filters, "filters"),
         (running.access_log != wanted.access_log, "access logs"),
         (running.limits != wanted.limits, "limits"),
         (
-            !is_same(&running.connection, &wanted.connection)
-                || running.max_connections != wanted.max_connections,
+            !is_same(&running.connection, &wanted.connection),
             "bounds on connections",
         ),
     ];

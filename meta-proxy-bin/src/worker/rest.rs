@@ -74,7 +74,7 @@ impl Activity {
             bytes: 0,
             connections: 0,
         };
-        for cells in &cells.downstream {
+        for cells in cells.downstream.iter().flatten() {
             activity.bytes += cells.downstream_cx_rx_bytes_total.value();
             activity.bytes += cells.downstream_cx_tx_bytes_total.value();
             let active = cells.downstream_cx_active.value().unsigned_abs();

@@ -37,7 +37,7 @@ async fn calls_of_all_kinds_have_their_lines() {
     let provider = Provider::bind().await;
     let mut setup = Setup::to(&provider);
     let config = AccessLogConfig::new(LogTarget::File(log.0.clone())).text(FORMAT);
-    setup.snapshot.listeners[0].access_log = vec![config];
+    setup.snapshot.listeners[0].chains[0].access_log = vec![config];
     let scene = setup.start().await;
     let mut client = scene.connect().await;
 

@@ -139,7 +139,9 @@ async fn callbacks_that_a_client_never_answers_are_given_up() {
 async fn an_answer_gets_past_calls_that_have_to_wait() {
     let provider = Provider::bind().await;
     let mut setup = Setup::to(&provider);
-    setup.snapshot.listeners[0].connection.max_in_flight = 2;
+    setup.snapshot.listeners[0].chains[0]
+        .connection
+        .max_in_flight = 2;
     let scene = setup.start().await;
     let (mut client, mut upstream) = registered(&scene, &provider).await;
     upstream.send(call_back(1, "first this").build()).await;
@@ -173,7 +175,9 @@ async fn an_idle_client_is_closed_and_a_waiting_one_is_not() {
     let provider = Provider::bind().await;
     let mut setup = Setup::to(&provider);
     let time = Duration::from_secs(1);
-    setup.snapshot.listeners[0].connection.idle_timeout = Some(time);
+    setup.snapshot.listeners[0].chains[0]
+        .connection
+        .idle_timeout = Some(time);
     let scene = setup.start().await;
     let mut waiting = scene.connect().await;
     waiting.send(say(1, "a")).await;

@@ -205,7 +205,7 @@ async fn new_routes_hold_for_the_next_call() {
             clusters,
         } = setup(next).snapshot;
         assert_eq!(
-            listeners[0].routes.len(),
+            listeners[0].chains[0].routes.len(),
             table(vec![to(next, Vec::new())]).len()
         );
         let snapshot = Snapshot {

@@ -44,13 +44,13 @@ impl Setup {
     }
 
     pub(crate) fn codec(mut self, config: Value) -> Self {
-        self.snapshot.listeners[0].codec.config = config;
+        self.snapshot.listeners[0].chains[0].codec.config = config;
         self
     }
 
     /// The routes, in place of the one to `backend`.
     pub(crate) fn routes(mut self, routes: Vec<RouteEntry>) -> Self {
-        self.snapshot.listeners[0].routes = table(routes).into();
+        self.snapshot.listeners[0].chains[0].routes = table(routes).into();
         self
     }
 

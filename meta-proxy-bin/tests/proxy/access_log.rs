@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use meta_codec_test::toy::Frame;
 use meta_proxy::{
-    ListenerConfig, Proxy, Running, Snapshot, Workers,
+    FilterChainConfig, ListenerConfig, Proxy, Running, Snapshot, Workers,
     meta_core::{Address, MessageKind, MetadataMatcher, Route, Rule},
     meta_filters::access_log::{AccessLogConfig, AccessLogSettings, AccessLogs, LogTarget},
     meta_router::{ClusterConfig, RouteEntry, RouteTable},
@@ -79,10 +79,10 @@ fn routed(server: &Server, gone: Address, log: &LogFile) -> Snapshot {
         RouteEntry::new(vec![matcher], route)
     };
     let table = RouteTable::new("test", ["good", "gone", "lost"].map(route).into());
-    let mut listener = ListenerConfig::new("in", "toy", table.expect("destinations"));
-    listener.access_log = vec![log.config(FORMAT)];
+    let mut chain = FilterChainConfig::new("in", "toy", table.expect("destinations"));
+    chain.access_log = vec![log.config(FORMAT)];
     Snapshot {
-        listeners: vec![listener],
+        listeners: vec![ListenerConfig::with_chains("in", vec![chain])],
         clusters: vec![
             server.cluster("good"),
             ClusterConfig::new("gone", vec![gone]),
@@ -177,7 +177,7 @@ async fn a_proxy_that_is_cut_off_tells_of_what_was_under_way() {
     let server = Server::start("v1").await;
     let log = LogFile::new("abort");
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].access_log = vec![
+    snapshot.listeners[0].chains[0].access_log = vec![
         log.config("%RESPONSE_CODE_DETAILS% %CONNECTION_TERMINATION_DETAILS%"),
         log.config("%PROTOCOL% %DOWNSTREAM_LOCAL_ADDRESS%"),
     ];
@@ -204,7 +204,7 @@ async fn a_stream_has_one_line() {
     let server = Server::start("v1").await;
     let log = LogFile::new("stream");
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].access_log = vec![log.config("%RESPONSE_CODE% %REQ(method)%")];
+    snapshot.listeners[0].chains[0].access_log = vec![log.config("%RESPONSE_CODE% %REQ(method)%")];
     let running = start(snapshot).await;
     let mut client = Client::connect(&running).await;
     for kind in [
@@ -224,7 +224,8 @@ async fn bytes_that_cannot_be_read_have_a_line() {
     let server = Server::start("v1").await;
     let log = LogFile::new("junk");
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].access_log = vec![log.config("%RESPONSE_CODE_DETAILS% %OPERATION%")];
+    snapshot.listeners[0].chains[0].access_log =
+        vec![log.config("%RESPONSE_CODE_DETAILS% %OPERATION%")];
     let running = start(snapshot).await;
     let Some(Address::Ip(address)) = running.handle().addr("in") else {
         panic!("the listener has a TCP address");

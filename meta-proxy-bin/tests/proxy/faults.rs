@@ -46,7 +46,7 @@ async fn calls_whose_server_goes_away_are_answered_and_connections_stay() {
         );
         let rest = RouteEntry::new(Vec::new(), Route::to_cluster("all", "backend"));
         let routes = RouteTable::new("test", vec![other, rest]);
-        snapshot.listeners[0].routes = routes.expect("both have destinations").into();
+        snapshot.listeners[0].chains[0].routes = routes.expect("both have destinations").into();
         snapshot.clusters.push(replacement.cluster("other"));
         let running = start(snapshot).await;
         let mut clients = Vec::new();
@@ -87,7 +87,7 @@ async fn a_server_that_never_answers_costs_its_own_caller_a_timeout() {
             Route::to_cluster("found", "lively"),
         );
         let routes = RouteTable::new("test", vec![found, RouteEntry::new(Vec::new(), lost)]);
-        snapshot.listeners[0].routes = routes.expect("both have destinations").into();
+        snapshot.listeners[0].chains[0].routes = routes.expect("both have destinations").into();
         snapshot.clusters.push(lively.cluster("lively"));
         let running = start(snapshot).await;
         let mut caller = Client::connect(&running).await;

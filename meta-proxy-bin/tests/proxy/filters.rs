@@ -77,7 +77,7 @@ async fn the_first_is_outermost() {
     let mut registry = registry();
     registry.filter(StampExtension).expect("the name is free");
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].filters = vec![stamp("a"), stamp("b"), stamp("c")];
+    snapshot.listeners[0].chains[0].filters = vec![stamp("a"), stamp("b"), stamp("c")];
     let builder = meta_proxy::Proxy::builder(registry)
         .snapshot(snapshot)
         .listener("in", crate::toy::loopback());
@@ -123,7 +123,7 @@ async fn many_clients_pass_a_filter_at_a_time() {
     let mut registry = registry();
     registry.filter(StampExtension).expect("the name is free");
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].filters = vec![stamp("a")];
+    snapshot.listeners[0].chains[0].filters = vec![stamp("a")];
     let builder = meta_proxy::Proxy::builder(registry)
         .snapshot(snapshot)
         .listener("in", crate::toy::loopback());
@@ -159,7 +159,7 @@ async fn many_clients_pass_a_filter_at_a_time() {
 async fn a_filter_that_refuses_its_configuration_ends_the_start() {
     let server = Server::start("v1").await;
     let mut snapshot = snapshot(&server);
-    snapshot.listeners[0].filters = vec![stamp("a")];
+    snapshot.listeners[0].chains[0].filters = vec![stamp("a")];
     let unknown = proxy(&server).snapshot(snapshot).start().await;
     let error = unknown.expect_err("it is not registered");
     assert_eq!(error.to_string(), "listener \"in\"");

@@ -34,7 +34,7 @@ async fn requests_follow_their_routes() {
         ],
     );
     let mut snapshot = snapshot(&v1);
-    snapshot.listeners[0].routes = table.expect("all have destinations").into();
+    snapshot.listeners[0].chains[0].routes = table.expect("all have destinations").into();
     snapshot.clusters = vec![v1.cluster("one"), v2.cluster("two")];
     let builder = proxy(&v1).snapshot(snapshot);
     let running = builder.start().await.expect("it starts");
@@ -182,7 +182,7 @@ async fn a_snapshot_changes_the_routes_of_open_connections() {
     let (v1, v2) = (Server::start("v1").await, Server::start("v2").await);
     let both = |cluster: &str| {
         let mut both = snapshot(&v1);
-        both.listeners[0].routes = all_to(cluster).into();
+        both.listeners[0].chains[0].routes = all_to(cluster).into();
         both.clusters = vec![v1.cluster("one"), v2.cluster("two")];
         both
     };
@@ -197,7 +197,7 @@ async fn a_snapshot_changes_the_routes_of_open_connections() {
     assert_eq!(client.call("a").await, "v2");
 
     let mut other_codec = both("one");
-    other_codec.listeners[0].codec = "example.codec.toy".into();
+    other_codec.listeners[0].chains[0].codec = "example.codec.toy".into();
     let mut more_listeners = both("one");
     more_listeners
         .listeners

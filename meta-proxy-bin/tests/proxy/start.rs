@@ -78,7 +78,7 @@ async fn sockets_and_listeners_have_to_match() {
     let mut bad_cluster = snapshot(&server);
     bad_cluster.clusters.push(bad_cluster.clusters[0].clone());
     let mut bad_codec = snapshot(&server);
-    bad_codec.listeners[0].codec = "none".into();
+    bad_codec.listeners[0].chains[0].codec = "none".into();
     let cases = [
         (
             Proxy::builder(registry()),

@@ -67,7 +67,7 @@ async fn new_routes_reach_open_connections() {
 
     // What would take a restart is refused, and nothing changes.
     let mut bare = snapshot(&v1, &v2, None);
-    bare.listeners[0].filters.clear();
+    bare.listeners[0].chains[0].filters.clear();
     let error = running.handle().apply(bare).expect_err("no filters");
     assert_eq!(
         error.to_string(),

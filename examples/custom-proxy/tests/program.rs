@@ -125,3 +125,28 @@ fn quick_serves_the_codec() {
     drop(client);
     assert!(program.end().success());
 }
+
+/// The file beside the README, with ports of this test's own.
+#[test]
+fn a_bootstrap_serves_codec_and_filter() {
+    let file = include_str!("../parcel.yaml");
+    let mut text = file.replace("port_value: 7000", "port_value: 0");
+    for port in ["7001", "7002"] {
+        let own = format!("port_value: {}", server().port());
+        text = text.replace(&format!("port_value: {port}"), &own);
+    }
+    let mut program = Program::start(&["run", "--config-yaml", &text]);
+    let mut client = Peer::over(TcpStream::connect(program.address()).expect("it listens"));
+    for (id, tenant, said) in [
+        (1, "gold", "hello as first class"),
+        (2, "x", "hello as no class"),
+    ] {
+        let call = Frame::call(id, "Greeter", "hello").header("tenant", tenant);
+        client.send(&call);
+        let answer = client.receive().expect("an answer");
+        assert_eq!((answer.kind, answer.id), (Kind::Result, id));
+        assert_eq!(&answer.body[..], said.as_bytes());
+    }
+    drop(client);
+    assert!(program.end().success());
+}

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admin;
+mod bootstraps;
 mod cli;
 mod demo;
 mod drain;

@@ -1,5 +1,5 @@
-//! Generates what is checked in: Rust of our own `.proto` files, and the
-//! descriptors of them and of all that a bootstrap may hold.
+//! Generates what is checked in: Rust of our own `.proto` files, the descriptors of
+//! them and of all that a bootstrap may hold, and the names of what others may hold.
 
 use std::{
     collections::BTreeMap,
@@ -62,7 +62,32 @@ pub(crate) fn all() -> Result<BTreeMap<PathBuf, Vec<u8>>, Box<dyn Error>> {
     // Unlike `file_descriptor_set`, this keeps the extensions in options.
     let descriptors = compiler.encode_file_descriptor_set();
     generated.insert("src/descriptors.bin".into(), descriptors);
+    let extensions = envoy_types()?.join("proto/data-plane-api/envoy/extensions");
+    let names = message_names(&extensions)?.join("\n");
+    generated.insert("src/read/extensions.txt".into(), names.into_bytes());
     Ok(generated)
+}
+
+/// The outermost messages of the `.proto` files below `folder`, sorted.
+fn message_names(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            names.extend(message_names(&path)?);
+            continue;
+        }
+        let text = fs::read_to_string(&path)?;
+        let package = text.lines().find_map(|line| line.strip_prefix("package "));
+        let Some(package) = package else { continue };
+        let messages = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("message "));
+        let own = messages.filter_map(|rest| rest.split([' ', '{']).next());
+        names.extend(own.map(|name| format!("{}.{name}", package.trim_end_matches(';'))));
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// The Rust of our own packages.

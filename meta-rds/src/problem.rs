@@ -138,11 +138,13 @@ impl Problems {
         self.list.push(place.problem(severity, text));
     }
 
-    /// From here on there is one error for each place.
+    /// From here on there is one error for each place; what is of a type that is not
+    /// there counts as told of.
     pub(crate) fn have_been_read(&mut self) {
-        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
-        let errors = self.list.iter().filter(is_error);
-        self.told = Some(errors.map(|problem| problem.place.path.clone()).collect());
+        let is_told = |problem: &&Problem| problem.severity != Severity::Warning;
+        let paths = self.list.iter().filter(is_told).map(|p| &*p.place.path);
+        let paths = paths.flat_map(|path| [path, path.trim_end_matches(".@type")]);
+        self.told = Some(paths.map(str::to_owned).collect());
     }
 
     pub(crate) fn place(&self, at: At, path: impl fmt::Display) -> Place {

@@ -13,6 +13,7 @@ use crate::{
     bootstrap::{ChainMatch, ExtensionSettings, FilterChain, Listener, ProxySettings},
     path::Path,
     proto::aeraki::meta_protocol_proxy::v1alpha::MetaProtocolProxy,
+    read::any::is_extension,
 };
 
 /// The clusters that are there, and their paths.
@@ -167,7 +168,10 @@ impl Converter<'_> {
                 MetaProtocolProxy::type_url(),
                 any.type_url
             );
-            self.error(&path, text);
+            match is_extension(&any.type_url) {
+                true => self.unsupported(&path, text),
+                false => self.error(&path, text),
+            }
             return None;
         }
         let raw = MetaProtocolProxy::decode(&*any.value).ok()?;

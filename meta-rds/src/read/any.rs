@@ -6,12 +6,14 @@ use super::Reader;
 use crate::{
     node::{Key, Node, NodeKind},
     path::Path,
-    problem::At,
+    problem::{At, Severity},
     tree::{MessageTree, Tree, TreeKind},
 };
 
 /// What type URLs begin with.
 pub(crate) const DOMAIN: &str = "type.googleapis.com/";
+/// The messages of Envoy's extensions.
+const EXTENSIONS: &str = include_str!("extensions.txt");
 /// The messages that hold another one in the shape of a free-form object.
 pub(crate) const TYPED_STRUCTS: [&str; 2] = ["udpa.type.v1.TypedStruct", "xds.type.v3.TypedStruct"];
 
@@ -106,7 +108,10 @@ impl Reader<'_> {
 
     fn descriptor(&mut self, at: At, path: &Path<'_>, url: &str) -> Option<MessageDescriptor> {
         let found = lookup(&self.pool, url);
-        if found.is_none() {
+        if found.is_none() && is_extension(url) {
+            let text = format!("{url} is not implemented");
+            self.problems.add(Severity::Unsupported, at, path, text);
+        } else if found.is_none() {
             let text = match url.contains('/') {
                 true => format!("unknown type {url:?}"),
                 false => format!("unknown type {url:?}; types begin with {DOMAIN}"),
@@ -125,6 +130,12 @@ impl Reader<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether it is the type URL of an extension of Envoy, whatever becomes of it here.
+pub(crate) fn is_extension(url: &str) -> bool {
+    let name = url.strip_prefix(DOMAIN);
+    name.is_some_and(|name| EXTENSIONS.lines().any(|known| known == name))
 }
 
 /// The message of a type URL.

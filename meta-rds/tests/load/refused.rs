@@ -124,3 +124,35 @@ fn filters_are_left_to_who_has_them() {
     let bootstrap = good(DUBBO);
     assert_eq!(bootstrap.unsupported().count(), 0);
 }
+
+/// What Envoy has and this proxy has not is no misspelling.
+#[test]
+fn extensions_of_others() {
+    let listener = "\
+static_resources:
+  listeners:
+  - name: http
+    address: { socket_address: { address: 127.0.0.1, port_value: 0 } }
+    filter_chains:
+    - filters:
+      - name: http
+        typed_config:
+          '@type': type.googleapis.com/envoy.extensions.filters.network.TYPE
+          stat_prefix: http
+";
+    let known = "http_connection_manager.v3.HttpConnectionManager";
+    let text = format!("{listener}          route_config: {{}}\n");
+    let found = unsupported(&text.replace("TYPE", known));
+    assert!(
+        found[0].ends_with("HttpConnectionManager: no other network filter is implemented"),
+        "{found:?}"
+    );
+    let of_no_interest = "zookeeper_proxy.v3.ZooKeeperProxy";
+    let found = unsupported(&listener.replace("TYPE", of_no_interest));
+    assert!(
+        found[0].ends_with("ZooKeeperProxy is not implemented"),
+        "{found:?}"
+    );
+    let misspelled = errors(&listener.replace("TYPE", "zookeeper_proxy.v3.ZooKeeper"));
+    assert!(misspelled[0].contains("unknown type"), "{misspelled:?}");
+}

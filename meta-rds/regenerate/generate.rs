@@ -25,10 +25,11 @@ const OWN: [&str; 10] = [
 ];
 
 /// The rest of what may stand in a bootstrap: it, and what its `Any`s may hold.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 13] = [
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/route/v3/route.proto",
     "envoy/config/trace/v3/zipkin.proto",
+    "envoy/extensions/clusters/dns/v3/dns_cluster.proto",
     "envoy/extensions/access_loggers/file/v3/file.proto",
     "envoy/extensions/access_loggers/stream/v3/stream.proto",
     "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",

@@ -86,6 +86,8 @@ pub struct DnsConfig {
     /// Whether an answer's time to live takes the place of `refresh_rate`; one of 0
     /// does not. Default: no.
     pub respect_ttl: bool,
+    /// A time to live that is shorter counts as this. Default: 0.
+    pub min_ttl: Duration,
     /// Up to so much is added to that, at random. Default: nothing.
     pub jitter: Duration,
     /// How long after a failure, or an answer without addresses, the name is resolved
@@ -103,6 +105,7 @@ impl Default for DnsConfig {
         Self {
             refresh_rate: Duration::from_secs(5),
             respect_ttl: false,
+            min_ttl: Duration::ZERO,
             jitter: Duration::ZERO,
             failure_refresh: None,
             family: LookupFamily::Auto,

@@ -15,14 +15,17 @@ impl Converter<'_> {
     pub(super) fn cluster(&mut self, raw: &pb::Cluster, path: &Path<'_>) -> Option<Cluster> {
         self.balancing(raw, path);
         let hosts = self.hosts(raw.load_assignment.as_ref(), &path.field("load_assignment"));
-        let kind = match raw.cluster_discovery_type {
-            Some(ClusterDiscoveryType::Type(kind)) => DiscoveryType::try_from(kind).ok()?,
-            // Refused as a field that is not implemented.
-            Some(ClusterDiscoveryType::ClusterType(_)) => return None,
-            None => DiscoveryType::Static,
-        };
         let mut config = ClusterConfig::new(raw.name.as_str(), Vec::new());
-        config.endpoints = self.endpoints(raw, kind, hosts, path);
+        config.endpoints = match &raw.cluster_discovery_type {
+            Some(ClusterDiscoveryType::ClusterType(custom)) => {
+                self.dns_cluster(custom, hosts, path)?
+            }
+            Some(ClusterDiscoveryType::Type(kind)) => {
+                let kind = DiscoveryType::try_from(*kind).ok()?;
+                self.endpoints(raw, kind, hosts, path)
+            }
+            None => self.endpoints(raw, DiscoveryType::Static, hosts, path),
+        };
         if let Some(timeout) = &raw.connect_timeout {
             let place = path.field("connect_timeout");
             config.connect_timeout = self.duration(timeout, &place)?;
@@ -160,7 +163,8 @@ impl Converter<'_> {
                 hosts.addresses.into()
             }
             DiscoveryType::StrictDns | DiscoveryType::LogicalDns => {
-                self.dns(raw, kind, hosts, path)
+                let dns = self.dns_config(raw, path);
+                self.dns(dns, kind, hosts, path)
             }
             other => {
                 let name = other.as_str_name();

@@ -1,11 +1,20 @@
 //! Endpoints from DNS.
 
-use envoy_types::pb::envoy::config::cluster::v3::{
-    self as pb,
-    cluster::{DiscoveryType, DnsLookupFamily},
+use std::time::Duration;
+
+use envoy_types::pb::{
+    envoy::{
+        config::cluster::v3::{
+            self as pb,
+            cluster::{DiscoveryType, DnsLookupFamily},
+        },
+        extensions::clusters::dns::v3::DnsCluster,
+    },
+    google::protobuf,
 };
 use meta_core::Address;
 use meta_router::{DnsBackoff, DnsConfig, DnsHost, Endpoints, LookupFamily};
+use prost::{Message as _, Name as _};
 
 use super::Converter;
 use crate::path::Path;
@@ -28,9 +37,10 @@ impl Converter<'_> {
         }
     }
 
+    /// Endpoints by the names of hosts.
     pub(super) fn dns(
         &mut self,
-        raw: &pb::Cluster,
+        dns: DnsConfig,
         kind: DiscoveryType,
         found: Hosts,
         path: &Path<'_>,
@@ -46,7 +56,6 @@ impl Converter<'_> {
                 other => self.error(&place, format!("{other} cannot be asked of DNS")),
             }
         }
-        let dns = self.dns_config(raw, path);
         if kind == DiscoveryType::StrictDns {
             return Endpoints::StrictDns { hosts, dns };
         }
@@ -61,30 +70,61 @@ impl Converter<'_> {
         }
     }
 
+    /// The newer form, in which the settings stand in a message of their own.
+    pub(super) fn dns_cluster(
+        &mut self,
+        raw: &pb::cluster::CustomClusterType,
+        hosts: Hosts,
+        path: &Path<'_>,
+    ) -> Option<Endpoints> {
+        let place = path.field("cluster_type");
+        let place = place.field("typed_config");
+        let any = raw.typed_config.as_ref();
+        let name = DnsCluster::full_name();
+        let is_dns = |any: &&protobuf::Any| any.type_url.rsplit('/').next() == Some(&name);
+        let Some(any) = any.filter(is_dns) else {
+            let text = format!("clusters of the type {} are not implemented yet", raw.name);
+            self.unsupported(&place, text);
+            return None;
+        };
+        let raw = DnsCluster::decode(&*any.value).ok()?;
+        let mut dns = DnsConfig::default();
+        dns.respect_ttl = raw.respect_dns_ttl;
+        // As in a cluster, but that 0 stands for nothing at all.
+        dns.family = family(raw.dns_lookup_family.saturating_sub(1));
+        self.set(
+            &mut dns.refresh_rate,
+            raw.dns_refresh_rate,
+            &place.field("dns_refresh_rate"),
+        );
+        let min = place.field("dns_min_refresh_rate");
+        self.set(&mut dns.min_ttl, raw.dns_min_refresh_rate, &min);
+        self.set(&mut dns.jitter, raw.dns_jitter, &place.field("dns_jitter"));
+        if let Some(rate) = raw.dns_failure_refresh_rate {
+            let place = place.field("dns_failure_refresh_rate");
+            dns.failure_refresh = self.backoff(rate.base_interval, rate.max_interval, &place);
+        }
+        let kind = match raw.all_addresses_in_single_endpoint {
+            true => DiscoveryType::LogicalDns,
+            false => DiscoveryType::StrictDns,
+        };
+        Some(self.dns(dns, kind, hosts, path))
+    }
+
     #[expect(deprecated, reason = "the deprecated fields are those in use")]
-    fn dns_config(&mut self, raw: &pb::Cluster, path: &Path<'_>) -> DnsConfig {
+    pub(super) fn dns_config(&mut self, raw: &pb::Cluster, path: &Path<'_>) -> DnsConfig {
         let mut dns = DnsConfig::default();
         dns.respect_ttl = raw.respect_dns_ttl;
         dns.family = family(raw.dns_lookup_family);
-        if let Some(refresh) = &raw.dns_refresh_rate {
-            let place = path.field("dns_refresh_rate");
-            dns.refresh_rate = self.duration(refresh, &place).unwrap_or_default();
-        }
-        if let Some(jitter) = &raw.dns_jitter {
-            let place = path.field("dns_jitter");
-            dns.jitter = self.duration(jitter, &place).unwrap_or_default();
-        }
+        self.set(
+            &mut dns.refresh_rate,
+            raw.dns_refresh_rate,
+            &path.field("dns_refresh_rate"),
+        );
+        self.set(&mut dns.jitter, raw.dns_jitter, &path.field("dns_jitter"));
         if let Some(rate) = &raw.dns_failure_refresh_rate {
             let place = path.field("dns_failure_refresh_rate");
-            let base = rate.base_interval.as_ref();
-            let base = base.and_then(|raw| self.duration(raw, &place.field("base_interval")));
-            let max = rate.max_interval.as_ref();
-            let max = max.and_then(|raw| self.duration(raw, &place.field("max_interval")));
-            // Ten times the first, where it is not given.
-            dns.failure_refresh = base.map(|base| DnsBackoff {
-                base,
-                max: max.unwrap_or(base.saturating_mul(10)),
-            });
+            dns.failure_refresh = self.backoff(rate.base_interval, rate.max_interval, &place);
         }
         let resolvers = path.field("dns_resolvers");
         for (index, raw) in raw.dns_resolvers.iter().enumerate() {
@@ -96,6 +136,28 @@ impl Converter<'_> {
             }
         }
         dns
+    }
+
+    /// Takes the duration where there is one.
+    fn set(&mut self, to: &mut Duration, raw: Option<protobuf::Duration>, path: &Path<'_>) {
+        if let Some(raw) = raw {
+            *to = self.duration(&raw, path).unwrap_or_default();
+        }
+    }
+
+    fn backoff(
+        &mut self,
+        base: Option<protobuf::Duration>,
+        max: Option<protobuf::Duration>,
+        path: &Path<'_>,
+    ) -> Option<DnsBackoff> {
+        let base = base.and_then(|raw| self.duration(&raw, &path.field("base_interval")));
+        let max = max.and_then(|raw| self.duration(&raw, &path.field("max_interval")));
+        // Ten times the first, where it is not given.
+        base.map(|base| DnsBackoff {
+            base,
+            max: max.unwrap_or(base.saturating_mul(10)),
+        })
     }
 }
 

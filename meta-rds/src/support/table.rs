@@ -6,7 +6,8 @@ use super::Support::{self, NoEffect, NotYet, Works};
 mod cluster;
 
 use self::cluster::{
-    CIRCUIT_BREAKERS, CLUSTER, ENDPOINT, LB_ENDPOINT, LOAD_ASSIGNMENT, LOCALITY, THRESHOLDS,
+    CIRCUIT_BREAKERS, CLUSTER, CUSTOM_CLUSTER, DNS_CLUSTER, ENDPOINT, LB_ENDPOINT, LOAD_ASSIGNMENT,
+    LOCALITY, THRESHOLDS,
 };
 
 type Fields = &'static [(&'static str, Support)];
@@ -27,6 +28,8 @@ pub(super) fn of(message: &str) -> Option<Fields> {
         "envoy.config.listener.v3.Filter" => FILTER,
         "envoy.config.accesslog.v3.AccessLog" => ACCESS_LOG,
         "envoy.config.cluster.v3.Cluster" => CLUSTER,
+        "envoy.config.cluster.v3.Cluster.CustomClusterType" => CUSTOM_CLUSTER,
+        "envoy.extensions.clusters.dns.v3.DnsCluster" => DNS_CLUSTER,
         "envoy.config.cluster.v3.CircuitBreakers" => CIRCUIT_BREAKERS,
         "envoy.config.cluster.v3.CircuitBreakers.Thresholds" => THRESHOLDS,
         "envoy.config.endpoint.v3.ClusterLoadAssignment" => LOAD_ASSIGNMENT,

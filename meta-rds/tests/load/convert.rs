@@ -179,3 +179,44 @@ fn a_chain_and_its_match() {
     assert_eq!(matches.application_protocols, ["h2"]);
     assert_eq!(matches.transport_protocol.as_deref(), Some("tls"));
 }
+
+/// The newer form of a cluster whose endpoints are found by name.
+#[test]
+fn dns_clusters() {
+    let custom = "cluster_type: { name: envoy.clusters.dns, typed_config: { '@type': \
+        type.googleapis.com/envoy.extensions.clusters.dns.v3.DnsCluster, SETTINGS } }";
+    let cluster = |settings: &str| {
+        let custom = custom.replace("SETTINGS", settings);
+        let text = THRIFT.replace("type: STATIC", &custom);
+        let (listeners, clusters) = text.split_once("  clusters:").expect("it has some");
+        let clusters = clusters.replace("127.0.0.1", "orders.example");
+        good(&format!("{listeners}  clusters:{clusters}"))
+    };
+    let strict = cluster(
+        "dns_refresh_rate: 7s, respect_dns_ttl: true, dns_min_refresh_rate: 2s, \
+         dns_lookup_family: V4_PREFERRED, dns_failure_refresh_rate: { base_interval: 1s }",
+    );
+    let Endpoints::StrictDns { hosts, dns } = &strict.clusters[0].config.endpoints else {
+        panic!("{:?}", strict.clusters[0].config.endpoints);
+    };
+    assert_eq!(&*hosts[0].name, "orders.example");
+    assert_eq!(dns.refresh_rate, Duration::from_secs(7));
+    assert_eq!(dns.min_ttl, Duration::from_secs(2));
+    assert_eq!(dns.family, LookupFamily::V4Preferred);
+    assert_eq!(
+        dns.failure_refresh.expect("it is given").max,
+        Duration::from_secs(10)
+    );
+    let logical = cluster("all_addresses_in_single_endpoint: true");
+    let Endpoints::LogicalDns { dns, .. } = &logical.clusters[0].config.endpoints else {
+        panic!("{:?}", logical.clusters[0].config.endpoints);
+    };
+    assert_eq!(dns.family, LookupFamily::Auto);
+    let of_others = custom.replace("dns.v3.DnsCluster, SETTINGS", "redis.v3.RedisClusterConfig");
+    let text = THRIFT.replace("type: STATIC", &of_others);
+    let notes = crate::support::notes(&good(&text), meta_rds::Severity::Unsupported);
+    assert!(
+        notes[0].ends_with("RedisClusterConfig is not implemented"),
+        "{notes:?}"
+    );
+}

@@ -73,7 +73,7 @@ impl Watch {
     fn after_answer(&self, ttl: Duration) -> Duration {
         let config = &self.config;
         let rate = match config.respect_ttl && !ttl.is_zero() {
-            true => ttl,
+            true => ttl.max(config.min_ttl),
             false => config.refresh_rate,
         };
         rate + config.jitter.mul_f64(rand::rng().random())

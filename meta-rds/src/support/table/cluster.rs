@@ -9,6 +9,7 @@ use super::{
 pub(super) const CLUSTER: Fields = &[
     ("name", Works),
     ("type", Works),
+    ("cluster_type", Works),
     ("connect_timeout", Works),
     ("per_connection_buffer_limit_bytes", Works),
     ("lb_policy", Works),
@@ -118,5 +119,21 @@ pub(super) const ENDPOINT: Fields = &[
     (
         "additional_addresses",
         NotYet("several addresses of one endpoint are"),
+    ),
+];
+
+pub(super) const CUSTOM_CLUSTER: Fields = &[("name", Works), ("typed_config", Works)];
+
+pub(super) const DNS_CLUSTER: Fields = &[
+    ("dns_refresh_rate", Works),
+    ("dns_min_refresh_rate", Works),
+    ("dns_failure_refresh_rate", Works),
+    ("dns_jitter", Works),
+    ("respect_dns_ttl", Works),
+    ("dns_lookup_family", Works),
+    ("all_addresses_in_single_endpoint", Works),
+    (
+        "typed_dns_resolver_config",
+        NotYet("resolvers of one's own choice are"),
     ),
 ];

@@ -36,6 +36,13 @@ async fn at_the_time_to_live() {
         ..v4()
     };
     assert_near(&times(&script, &dns, 7).await, &[0.0, 3.0, 6.0]);
+    let dns = DnsConfig {
+        min_ttl: Duration::from_secs(4),
+        ..dns
+    };
+    let script = Script::new();
+    script.set("a", 3, &["10.0.0.1"]);
+    assert_near(&times(&script, &dns, 9).await, &[0.0, 4.0, 8.0]);
     // One of 0 would be asked for all the time.
     let script = Script::new();
     script.set("a", 0, &["10.0.0.1"]);

@@ -148,6 +148,8 @@ statistics! {
         pub upstream_cx_stale: Counter,
         /// Connections closed for idleness.
         pub upstream_cx_idle_timeout: Counter,
+        /// Connections that carried as many requests as they may.
+        pub upstream_cx_max_requests: Counter,
         /// Connections closed because heartbeats went unanswered.
         pub upstream_cx_ping_timeout: Counter,
         /// Shared connections closed because the server did not read.

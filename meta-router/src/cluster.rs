@@ -1,6 +1,6 @@
 //! Clusters: where requests can go, in plain types.
 
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
 use meta_codec::UpstreamConfig;
@@ -32,6 +32,10 @@ pub struct ClusterConfig {
     /// How long an unused connection is kept; a shared one may be told otherwise
     /// by [`UpstreamConfig::idle_timeout`]. Default: 5 minutes.
     pub idle_timeout: Duration,
+    /// Requests that a connection carries before it is closed, after its last
+    /// answer; the next goes over another. Connections that belong to one client are
+    /// kept. Default: no bound.
+    pub max_requests_per_connection: Option<NonZeroU32>,
 }
 
 /// Bounds on a cluster, over all workers; Envoy's circuit breakers.
@@ -72,6 +76,7 @@ impl ClusterConfig {
             upstream: UpstreamConfig::default(),
             shared_connections: 4,
             idle_timeout: Duration::from_secs(300),
+            max_requests_per_connection: None,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Clusters.
 
+use std::num::NonZeroU32;
+
 use envoy_types::pb::envoy::config::{
     cluster::v3::{self as pb, cluster::ClusterDiscoveryType, cluster::DiscoveryType},
     core::v3::RoutingPriority,
@@ -49,6 +51,10 @@ impl Converter<'_> {
             .map(|(name, any)| self.extension(name, Some(any), &options.key(name)))
             .collect();
         protocol_options.sort_by(|a, b| a.name.cmp(&b.name));
+        #[expect(deprecated, reason = "the only form for what is not HTTP")]
+        let max_requests = raw.max_requests_per_connection.as_ref();
+        config.max_requests_per_connection =
+            max_requests.and_then(|max| NonZeroU32::new(max.value));
         #[expect(deprecated, reason = "the deprecated form is the one in use")]
         let http2 = raw.http2_protocol_options.is_some()
             || protocol_options.iter().any(|options| {

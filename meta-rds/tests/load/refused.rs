@@ -51,11 +51,11 @@ fn what_would_change_traffic() {
 
 #[test]
 fn what_nobody_foresaw_is_an_error() {
-    let errors = errors(&cluster_with("max_requests_per_connection: 3"));
+    let errors = errors(&cluster_with("filters: [ { name: x } ]"));
     assert_eq!(
         errors,
         [
-            "test:39: static_resources.clusters[0].max_requests_per_connection: not implemented, \
+            "test:39: static_resources.clusters[0].filters: not implemented, \
           and it would change what becomes of traffic"
         ]
     );

@@ -1,6 +1,6 @@
 //! The bound on connections, and who waits at it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroU32};
 
 use arc_swap::ArcSwap;
 
@@ -42,6 +42,12 @@ impl PoolShared {
             queue: Mutex::default(),
             queued: AtomicUsize::new(0),
         }
+    }
+
+    /// The requests that one connection carries.
+    pub(super) fn max_requests(&self) -> u32 {
+        let max = self.cluster.config.max_requests_per_connection;
+        max.map_or(u32::MAX, NonZeroU32::get)
     }
 
     /// Names the endpoints in force.

@@ -13,6 +13,8 @@ struct Line {
     connection: Exclusive<BoxTransport>,
     /// Set for the deadline of this exchange or of an earlier one.
     timer: Timer,
+    /// How many requests it has carried.
+    carried: u32,
 }
 
 /// A connection at rest.
@@ -107,6 +109,7 @@ impl Endpoint {
             line: Box::new(Line {
                 connection,
                 timer: self.shared.upstream.wheel().timer(),
+                carried: 0,
             }),
             open,
             used_before: false,
@@ -173,6 +176,7 @@ impl Lease {
             Ok(encoded) => {
                 pool.note(encoded);
                 self.open.in_exchange = true;
+                self.line.carried = self.line.carried.saturating_add(1);
                 Ok(self)
             }
             Err(reply) => {
@@ -208,6 +212,11 @@ impl Lease {
     pub(crate) fn give_back(self) {
         if !self.line.connection.is_reusable() {
             self.endpoint.stats().upstream_cx_destroy_local.inc();
+            return;
+        }
+        if self.line.carried >= self.endpoint.shared.max_requests() {
+            self.endpoint.stats().upstream_cx_destroy_local.inc();
+            self.endpoint.stats().upstream_cx_max_requests.inc();
             return;
         }
         let idle = Idle {

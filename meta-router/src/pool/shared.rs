@@ -22,6 +22,9 @@ pub(crate) struct SharedSlot {
     state: Mutex<SlotState>,
     /// As the connection's last request found it.
     is_busy: AtomicBool,
+    /// After so many requests the connection is let go of: it ends with the last of
+    /// its calls.
+    max_requests: u32,
 }
 
 type Connect = BoxFuture<'static, Result<Arc<Shared>, LocalReply>>;
@@ -30,6 +33,8 @@ type Connecting = future::Shared<Connect>;
 struct SlotState {
     link: Link,
     line: Line,
+    /// How many requests the connection has carried.
+    carried: u32,
 }
 
 enum Link {
@@ -63,13 +68,43 @@ impl SharedSlot {
     fn with_link(endpoint: &Arc<Endpoint>, session: Option<Session>, link: Link) -> Self {
         Self {
             endpoint: Arc::downgrade(endpoint),
-            session,
             state: Mutex::new(SlotState {
                 link,
                 line: Line::default(),
+                carried: 0,
             }),
             is_busy: AtomicBool::new(false),
+            max_requests: match session {
+                None => endpoint.shared.max_requests(),
+                Some(_) => u32::MAX,
+            },
+            session,
         }
+    }
+
+    /// Counts a request that goes over the connection.
+    fn count(&self, state: &mut SlotState) {
+        state.carried = state.carried.saturating_add(1);
+        if state.carried >= self.max_requests {
+            state.link = Link::Empty;
+            if let Some(endpoint) = self.endpoint.upgrade() {
+                endpoint.stats().upstream_cx_max_requests.inc();
+            }
+        }
+    }
+
+    /// Whether a request that waited may go over `shared`, which then counts; not
+    /// where that has carried enough meanwhile.
+    pub(crate) fn admits(&self, shared: &Arc<Shared>) -> bool {
+        if self.max_requests == u32::MAX {
+            return true;
+        }
+        let mut state = self.state();
+        let is_own = matches!(&state.link, Link::Open(own) if Arc::ptr_eq(own, shared));
+        if is_own {
+            self.count(&mut state);
+        }
+        is_own
     }
 
     /// Notes that `request` goes to this endpoint.
@@ -86,7 +121,7 @@ impl SharedSlot {
         deadline: Option<Instant>,
         cx: &Context<'_>,
     ) -> Tried {
-        let state = self.state();
+        let mut state = self.state();
         if let Link::Open(shared) = &state.link
             && !state.line.has(client_of(request))
         {
@@ -94,6 +129,7 @@ impl SharedSlot {
             let tried = shared.try_call(message, mutation, deadline, cx);
             self.is_busy.store(shared.is_busy(), Ordering::Relaxed);
             if let Some(sent) = tried {
+                self.count(&mut state);
                 return Tried::Sent(sent);
             }
         }
@@ -166,6 +202,7 @@ impl SharedSlot {
             && let Some(current) = current.upgrade()
             && current.ptr_eq(&connecting)
         {
+            state.carried = 0;
             state.link = match &connected {
                 Ok(shared) => Link::Open(shared.clone()),
                 Err(_) => Link::Empty,

@@ -38,6 +38,9 @@ pub(super) async fn shared(
             shared.poll_room(cx)
         })
         .await;
+        if !turn.slot().admits(&shared) {
+            continue;
+        }
         let sent = Sent::send(&pool, &shared, &request);
         let ended = match sent {
             Ok(sent) => {

@@ -17,6 +17,7 @@ mod exclusive;
 mod filters;
 mod forms;
 mod idle;
+mod max_requests;
 mod membership;
 mod mutation;
 mod name_server;

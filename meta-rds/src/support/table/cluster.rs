@@ -15,6 +15,7 @@ pub(super) const CLUSTER: Fields = &[
     ("lb_policy", Works),
     ("load_assignment", Works),
     ("circuit_breakers", Works),
+    ("max_requests_per_connection", Works),
     ("http2_protocol_options", Works),
     ("typed_extension_protocol_options", Works),
     ("transport_socket", Works),

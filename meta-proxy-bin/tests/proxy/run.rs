@@ -5,7 +5,12 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process,
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -125,6 +130,47 @@ fn a_file_is_served() {
             "{log}"
         );
     }
+}
+
+/// Under load, of all requests sent before the signal none is lost; and the end comes
+/// with the last of them, long before the deadline.
+#[test]
+fn a_signal_under_load_loses_nothing() {
+    let file = File::new(&bootstrap(server("v1"), server("v2")));
+    let arguments = ["--concurrency", "2", "--drain-time-s", "60"];
+    let program = Program::start(&[&["run", "-c", file.path()], &arguments[..]].concat());
+    let address = program.address("listening on ");
+    let answered = Arc::new(AtomicUsize::new(0));
+    // Returns when it sent the request that had no answer.
+    let client = move |answered: Arc<AtomicUsize>| {
+        let mut client = Client::connect(address);
+        loop {
+            let sent = Instant::now();
+            if client.call(7, "hello").is_none() {
+                return sent;
+            }
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    let clients = (0..32).map(|_| {
+        let answered = answered.clone();
+        thread::spawn(move || client(answered))
+    });
+    let clients: Vec<_> = clients.collect();
+    while answered.load(Ordering::Relaxed) < 3_200 {
+        thread::yield_now();
+    }
+    let signalled = Instant::now();
+    program.signal("TERM");
+    for client in clients {
+        let sent = client.join().expect("no panic");
+        let after = sent.saturating_duration_since(signalled);
+        assert!(!after.is_zero(), "a request from before the signal is lost");
+    }
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("32 connections closed, 0 aborted"), "{log}");
+    assert!(signalled.elapsed() < Duration::from_secs(30), "{log}");
 }
 
 #[test]

@@ -150,6 +150,10 @@ statistics! {
         pub upstream_cx_idle_timeout: Counter,
         /// Connections that carried as many requests as they may.
         pub upstream_cx_max_requests: Counter,
+        /// Copies sent of other clusters' requests.
+        pub upstream_rq_mirrored: Counter,
+        /// Copies not sent: over a limit.
+        pub upstream_rq_mirror_dropped: Counter,
         /// Connections closed because heartbeats went unanswered.
         pub upstream_cx_ping_timeout: Counter,
         /// Shared connections closed because the server did not read.

@@ -42,7 +42,7 @@ pub use crate::{
     mutation::{Change, Mutation},
     request::{Address, Place, Request, Response, UpstreamInfo},
     request_log::{EndedRequest, Journal, Notes, RequestLog},
-    route::{Destination, ResolveRoute, ResolvedRoute, Route},
+    route::{Destination, Fraction, Mirror, ResolveRoute, ResolvedRoute, Route},
     session::{Answer, ConnectionInfo, PinKey, Push, Session, SessionClosed},
     wire::{WireForm, WireId, WorkerId},
 };

@@ -21,6 +21,8 @@ pub struct Route {
     pub request_mutation: Mutation,
     /// Changes to every response.
     pub response_mutation: Mutation,
+    /// The copies that are sent of its requests.
+    pub mirrors: Vec<Mirror>,
     /// What filters need to know of this route, by type.
     pub extensions: Extensions,
 }
@@ -32,6 +34,41 @@ pub struct Destination {
     pub cluster: Arc<str>,
     /// Its share, relative to the sum of all weights.
     pub weight: u32,
+}
+
+/// A copy of some of a route's requests, changed as they are, to another cluster.
+///
+/// Nobody waits for its response, which is dropped, nor learns of its failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mirror {
+    /// The cluster's name.
+    pub cluster: Arc<str>,
+    /// Which part of the requests.
+    pub fraction: Fraction,
+}
+
+/// A part of all: `numerator` of `per`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fraction {
+    /// How many; more than `per` is all.
+    pub numerator: u32,
+    /// Of how many; of 0, none is taken.
+    pub per: u32,
+}
+
+impl Fraction {
+    /// All.
+    pub const ALL: Self = Self {
+        numerator: 1,
+        per: 1,
+    };
+
+    /// Whether one that has drawn `number`, out of all of `u64`, is of the part.
+    pub fn takes(self, number: u64) -> bool {
+        // The high half of the product is the number scaled down to `per`.
+        let scaled = (u128::from(number) * u128::from(self.per)) >> 64;
+        scaled < u128::from(self.numerator) && self.per > 0
+    }
 }
 
 impl Route {
@@ -103,5 +140,24 @@ impl fmt::Debug for dyn ResolveRoute {
 impl ResolveRoute for Arc<Route> {
     fn resolve(&self, _: &Request) -> Option<ResolvedRoute> {
         ResolvedRoute::new(self.clone(), 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fractions() {
+        let of = |numerator, per| Fraction { numerator, per };
+        let numbers = (0..1_000).map(|n| u64::MAX / 1_000 * n);
+        let taken = |fraction: Fraction| numbers.clone().filter(|n| fraction.takes(*n)).count();
+        assert_eq!(taken(Fraction::ALL), 1_000);
+        assert_eq!(taken(of(0, 100)), 0);
+        assert_eq!(taken(of(25, 100)), 250);
+        assert_eq!(taken(of(3_000, 1_000_000)), 3);
+        assert_eq!(taken(of(7, 5)), 1_000);
+        assert_eq!(taken(of(1, 0)), 0);
+        assert!(of(99, 100).takes(0) && !of(99, 100).takes(u64::MAX));
     }
 }

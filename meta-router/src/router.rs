@@ -23,11 +23,13 @@ use crate::{
 
 mod exchange;
 mod future;
+mod mirror;
 mod waiting;
 
 pub use future::RouteFuture;
 
 use exchange::Exchange;
+use mirror::Copies;
 
 /// Sends each request to the cluster its route names and returns the response.
 /// One for each worker; cheap to clone.
@@ -46,6 +48,10 @@ use exchange::Exchange;
 /// did not fail lately; at most twice. Endpoints that failed or drain are left
 /// alone for a while as long as there are others.
 ///
+/// A route's [`Mirror`](meta_core::Mirror)s are sent besides, of calls that bind their
+/// client to no server; a worker has at most 1,024 of them and 64 MiB under way, and
+/// counts those it drops.
+///
 /// Over shared connections requests of one client reach an endpoint in the order
 /// in which it sent them, one-way calls included.
 #[derive(Clone)]
@@ -55,6 +61,7 @@ pub struct Router {
 
 struct WorkerRouter {
     pools: HashMap<Arc<str>, Arc<ClusterPool>, RandomState>,
+    copies: Copies,
 }
 
 impl Router {
@@ -88,6 +95,7 @@ impl Router {
         };
         let worker = Arc::new(WorkerRouter {
             pools: clusters.iter().map(pool).collect(),
+            copies: Copies::default(),
         });
         tokio::spawn(sweep(Arc::downgrade(&worker)));
         Self { worker }
@@ -139,6 +147,9 @@ impl WorkerRouter {
                 .with_cluster(route.cluster().clone()));
         };
         let active = Active::begin(pool)?;
+        if !route.route().mirrors.is_empty() {
+            self.mirror(&request, route.route());
+        }
         Ok(Exchange::new(request, route, active))
     }
 }

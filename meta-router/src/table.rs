@@ -9,7 +9,7 @@ use crate::table::index::Index;
 mod error;
 mod fold;
 mod index;
-mod random;
+pub(crate) mod random;
 mod routes;
 #[cfg(test)]
 mod tests;

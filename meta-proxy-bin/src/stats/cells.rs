@@ -78,6 +78,7 @@ cells! {
     upstream_rq_pending_total upstream_rq_pending_active
     upstream_rq_pending_overflow upstream_rq_pending_failure_eject
     upstream_rq_cancelled upstream_rq_timeout upstream_rq_rx_reset upstream_rq_retry
+    upstream_rq_mirrored upstream_rq_mirror_dropped
     upstream_rq_unknown_response upstream_rq_mutation_dropped
     upstream_rq_time
 }

@@ -11,6 +11,6 @@ thread_local! {
 }
 
 /// A number out of all of `u64`, each as likely as the other.
-pub(super) fn next_u64() -> u64 {
+pub(crate) fn next_u64() -> u64 {
     GENERATOR.with_borrow_mut(|generator| generator.next_u64())
 }

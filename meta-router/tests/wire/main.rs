@@ -19,6 +19,7 @@ mod forms;
 mod idle;
 mod max_requests;
 mod membership;
+mod mirror;
 mod mutation;
 mod name_server;
 mod network;

@@ -56,7 +56,16 @@ impl Proxy {
         connector: Arc<dyn Connect>,
         config: ClusterConfig,
     ) -> Self {
-        let clusters = Clusters::new(vec![config]).expect("a good cluster");
+        Self::with_clusters(codec, connector, vec![config])
+    }
+
+    /// With several clusters, one of which is `backend`.
+    pub(crate) fn with_clusters(
+        codec: impl CodecFactory,
+        connector: Arc<dyn Connect>,
+        configs: Vec<ClusterConfig>,
+    ) -> Self {
+        let clusters = Clusters::new(configs).expect("good clusters");
         Self::worker(0, Arc::new(codec), connector, clusters)
     }
 
@@ -90,9 +99,8 @@ impl Proxy {
             &clusters,
             connector.clone(),
         );
-        let stats = router.stats().next().map(|(_, stats)| stats.clone());
         Self {
-            stats: stats.expect("there is a cluster"),
+            stats: stats_of(&router, "backend"),
             router,
             wheel,
             downstream: Arc::default(),
@@ -208,6 +216,13 @@ impl Proxy {
         let timers = self.wheel.len() as i64;
         assert!(timers <= self.open(), "{timers} timers are left");
     }
+}
+
+/// What a worker counts for a cluster.
+pub(crate) fn stats_of(router: &Router, cluster: &str) -> Arc<UpstreamStats> {
+    let mut stats = router.stats();
+    let found = stats.find(|(name, _)| ***name == *cluster);
+    found.expect("there is the cluster").1.clone()
 }
 
 /// A downstream connection with this route, or with none.

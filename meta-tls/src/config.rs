@@ -53,6 +53,8 @@ pub struct ServerTlsConfig {
     /// Whether clients without a certificate are refused. Default: `false`; one that
     /// is presented is verified in any case.
     pub require_client_certificate: bool,
+    /// Whether clients that ask for no name (SNI) are refused. Default: `false`.
+    pub require_server_name: bool,
     /// Whether clients may resume sessions. Default: `true`.
     pub resumption: bool,
     /// How long a handshake may take, from the connection's first moment. Default:
@@ -66,6 +68,7 @@ impl ServerTlsConfig {
         Self {
             tls,
             require_client_certificate: false,
+            require_server_name: false,
             resumption: true,
             handshake_timeout: Duration::from_secs(15),
         }

@@ -49,6 +49,9 @@ pub enum HandshakeError {
     /// The peer's first bytes are not TLS.
     #[error("the peer does not speak TLS: its first bytes are something else")]
     NotTls,
+    /// The client asked for no server's name where one is required.
+    #[error("the client asked for no server's name (SNI), and one is required")]
+    NoServerName,
     /// The client presented no certificate where one is required.
     #[error("the client presented no certificate, and one is required")]
     NoClientCertificate,

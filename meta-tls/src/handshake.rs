@@ -201,6 +201,9 @@ impl<T: Transport> ClientHello<T> {
         stats: Arc<TlsStats>,
     ) -> Result<Accepted<T>, HandshakeError> {
         let server_name = self.server_name();
+        if server_name.is_none() && tls.config().require_server_name {
+            return Err(HandshakeError::NoServerName);
+        }
         let Self {
             start,
             began,

@@ -36,8 +36,10 @@ pub struct ValidationConfig {
 }
 
 impl ValidationConfig {
-    /// What holds when `other` comes on top.
-    pub(crate) fn merged(&self, other: Self) -> Self {
+    /// What holds when `other` comes on top: its single values take the place of
+    /// these, lists are added to.
+    #[must_use]
+    pub fn merged(&self, other: Self) -> Self {
         let both = |mut ours: Vec<Pin>, theirs| {
             ours.extend(theirs);
             ours

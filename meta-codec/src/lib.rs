@@ -17,7 +17,7 @@ pub use crate::{
     drain::Drain,
     stats::{DownstreamStats, UpstreamStats},
     timer::{RESOLUTION, Timer, Wheel, WheelDriver},
-    transport::Transport,
+    transport::{Transport, TransportSocket},
     upstream::{
         Exclusive, Heartbeat, Shared, SharedCall, SharedDriver, SharedSend, Upstream,
         UpstreamConfig,

@@ -1,6 +1,9 @@
 //! What a connection runs over.
 
+use std::{fmt, io};
+
 use futures_util::FutureExt;
+use meta_core::{Address, BoxFuture, stats::Cell};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream, Interest},
     net::{TcpStream, UnixStream},
@@ -37,5 +40,30 @@ impl Transport for DuplexStream {}
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn is_hung_up(&self) -> bool {
         (**self).is_hung_up()
+    }
+}
+
+/// Puts another byte stream on top of that of a new upstream connection; what TLS
+/// is.
+///
+/// Its debug form tells all of its settings apart, secrets by their digests: by it
+/// one that is to take the place of another is compared with it.
+pub trait TransportSocket: fmt::Debug + Send + Sync + 'static {
+    /// Makes the stream over `transport`, which leads to `endpoint`. Dropped when
+    /// the connect timeout is over.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not, in words that stand in error replies and access logs.
+    fn connect<'a>(
+        &'a self,
+        transport: Box<dyn Transport>,
+        endpoint: &'a Address,
+    ) -> BoxFuture<'a, io::Result<Box<dyn Transport>>>;
+
+    /// Shows `visit` what it counts, under Envoy's names from behind the cluster's:
+    /// `ssl.handshake`.
+    fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
+        let _ = visit;
     }
 }

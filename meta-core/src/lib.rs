@@ -18,6 +18,7 @@ mod request_log;
 mod route;
 mod session;
 pub mod stats;
+mod tls_info;
 mod wire;
 
 // The public interface is:
@@ -44,5 +45,6 @@ pub use crate::{
     request_log::{EndedRequest, Journal, Notes, RequestLog},
     route::{Destination, Fraction, Mirror, ResolveRoute, ResolvedRoute, Route},
     session::{Answer, ConnectionInfo, PinKey, Push, Session, SessionClosed},
+    tls_info::{PeerCertificate, TlsInfo},
     wire::{WireForm, WireId, WorkerId},
 };

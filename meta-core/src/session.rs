@@ -11,7 +11,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::{local_reply::LocalReply, message::Message, request::Address, route::ResolveRoute};
+use crate::{
+    local_reply::LocalReply, message::Message, request::Address, route::ResolveRoute,
+    tls_info::TlsInfo,
+};
 
 /// Messages from servers that wait to be written to one client.
 const MAX_PUSHES: usize = 64;
@@ -60,6 +63,8 @@ pub struct ConnectionInfo {
     pub local: Address,
     /// The server's name as the client asked for it, by TLS' SNI.
     pub server_name: Option<Arc<str>>,
+    /// What TLS says of it; `None` for plain text.
+    pub tls: Option<Arc<TlsInfo>>,
     /// Where its requests' routes are found.
     pub routes: Option<Arc<dyn ResolveRoute>>,
 }
@@ -74,6 +79,7 @@ impl Default for ConnectionInfo {
             remote: Address::Memory,
             local: Address::Memory,
             server_name: None,
+            tls: None,
             routes: None,
         }
     }
@@ -324,6 +330,7 @@ mod tests {
             remote: Address::Memory,
             local: Address::Memory,
             server_name: None,
+            tls: None,
             routes: None,
         })
     }

@@ -237,6 +237,7 @@ impl Front {
             remote,
             local,
             server_name: None,
+            tls: None,
             routes: Some(chain.routes.clone()),
         });
         let place = incoming.place;

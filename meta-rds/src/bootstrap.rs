@@ -5,6 +5,7 @@ use std::{net::IpAddr, sync::Arc, time::Duration};
 use meta_core::Address;
 use meta_filters::access_log::AccessLogConfig;
 use meta_router::{ClusterConfig, RouteTable};
+use meta_tls::{ClientTlsConfig, ServerTlsConfig};
 use serde_json::{Map, Value};
 
 use crate::problem::{Place, Problem, Severity};
@@ -76,8 +77,8 @@ pub struct FilterChain {
     pub matches: ChainMatch,
     /// How they are proxied.
     pub proxy: ProxySettings,
-    /// TLS and the like; `None`: plain bytes.
-    pub transport_socket: Option<ExtensionSettings>,
+    /// TLS; `None`: plain bytes.
+    pub tls: Option<ServerTlsConfig>,
     /// Where it stands, for messages.
     pub place: Place,
 }
@@ -141,7 +142,7 @@ pub struct RdsSettings {
     pub config_source: Value,
 }
 
-/// A codec, filter or transport socket, and what it is told.
+/// A codec or filter, and what it is told.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ExtensionSettings {
@@ -163,8 +164,8 @@ pub struct Cluster {
     pub config: ClusterConfig,
     /// Whether its endpoints speak HTTP/2: the servers of a control plane.
     pub http2: bool,
-    /// TLS and the like; `None`: plain bytes.
-    pub transport_socket: Option<ExtensionSettings>,
+    /// TLS; `None`: plain bytes.
+    pub tls: Option<ClientTlsConfig>,
     /// `typed_extension_protocol_options`, by their names.
     pub protocol_options: Vec<ExtensionSettings>,
     /// Where it stands, for messages.

@@ -25,6 +25,7 @@ mod listener;
 mod matcher;
 mod proxy;
 mod routes;
+mod tls;
 
 pub use self::routes::{HashKeys, Mirror, Mirrors};
 
@@ -35,6 +36,7 @@ pub(crate) struct Converter<'a> {
     /// Where lines are looked up.
     tree: &'a Tree,
     problems: &'a mut Problems,
+    secrets: tls::Secrets,
 }
 
 impl<'a> Converter<'a> {
@@ -47,6 +49,7 @@ impl<'a> Converter<'a> {
             pool,
             tree,
             problems,
+            secrets: tls::Secrets::new(),
         }
     }
 
@@ -65,6 +68,14 @@ impl<'a> Converter<'a> {
             return bootstrap;
         };
         let place = root.field("static_resources");
+        let secrets = place.field("secrets");
+        let mut names = HashMap::new();
+        for (index, secret) in resources.secrets.iter().enumerate() {
+            let place = secrets.index(index);
+            self.unique(&mut names, &secret.name, &place);
+            let converted = self.secret(secret, &place);
+            self.secrets.insert(secret.name.clone(), converted);
+        }
         let clusters = place.field("clusters");
         let mut names = HashMap::new();
         for (index, cluster) in resources.clusters.iter().enumerate() {

@@ -11,6 +11,7 @@ pub mod proto;
 mod read;
 mod rules;
 mod schema;
+mod secret_file;
 mod source;
 mod support;
 mod tree;

@@ -3,10 +3,10 @@
 use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use foldhash::fast::RandomState;
-use meta_codec::UpstreamConfig;
+use meta_codec::{TransportSocket, UpstreamConfig};
 use meta_core::{Address, Sharing};
 
-use crate::{endpoints::Endpoints, limit::Limit, membership::Membership};
+use crate::{connect::SocketOptions, endpoints::Endpoints, limit::Limit, membership::Membership};
 
 /// A named group of endpoints that serve the same, and how to reach them.
 #[derive(Clone, Debug)]
@@ -18,8 +18,13 @@ pub struct ClusterConfig {
     pub endpoints: Endpoints,
     /// Whether requests share connections. Default: as the protocol does.
     pub sharing: Option<Sharing>,
-    /// How long making a connection may take. Default: 5 s.
+    /// How long making a connection may take, until it is secured where it is to be.
+    /// Default: 5 s.
     pub connect_timeout: Duration,
+    /// What secures its connections. Default: nothing, plain text.
+    pub transport_socket: Option<Arc<dyn TransportSocket>>,
+    /// What is asked of its sockets.
+    pub socket: SocketOptions,
     /// Bounds on what is open and under way.
     pub limits: ClusterLimits,
     /// Bounds on one connection.
@@ -72,6 +77,8 @@ impl ClusterConfig {
             endpoints: endpoints.into(),
             sharing: None,
             connect_timeout: Duration::from_secs(5),
+            transport_socket: None,
+            socket: SocketOptions::default(),
             limits: ClusterLimits::default(),
             upstream: UpstreamConfig::default(),
             shared_connections: 4,

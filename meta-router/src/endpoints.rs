@@ -30,7 +30,7 @@ pub enum Endpoints {
 
 impl Endpoints {
     /// What is to be resolved.
-    pub(crate) fn hosts(&self) -> &[DnsHost] {
+    pub fn hosts(&self) -> &[DnsHost] {
         match self {
             Self::Static(_) => &[],
             Self::StrictDns { hosts, .. } => hosts,

@@ -16,7 +16,7 @@ mod table;
 // The public interface is:
 pub use crate::{
     cluster::{ClusterConfig, ClusterError, ClusterLimits, Clusters},
-    connect::{Connect, Connected, TcpConnector},
+    connect::{Connect, Connected, SocketOptions, TcpConnector, TcpKeepalive},
     discovery::{Discovery, DnsAnswer, DnsError, DnsQuery, DnsResolver, IpFamily, Resolve},
     endpoints::{DnsBackoff, DnsConfig, DnsHost, Endpoints, LookupFamily},
     membership::{Membership, MembershipStats},

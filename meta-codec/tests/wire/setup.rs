@@ -65,6 +65,7 @@ pub(crate) fn session() -> Session {
         remote: Address::Memory,
         local: Address::Memory,
         server_name: None,
+        tls: None,
         routes: None,
     })
 }

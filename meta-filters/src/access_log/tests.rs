@@ -64,6 +64,7 @@ impl Scene {
                 remote: address("127.0.0.1:1234"),
                 local: address("[::1]:20880"),
                 server_name: Some("greeter.example".into()),
+                tls: None,
                 ..ConnectionInfo::default()
             }),
             request,

@@ -1,11 +1,14 @@
 //! Clusters.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
-use envoy_types::pb::envoy::config::{
-    cluster::v3::{self as pb, cluster::ClusterDiscoveryType, cluster::DiscoveryType},
-    core::v3::RoutingPriority,
-    endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
+use envoy_types::pb::{
+    envoy::config::{
+        cluster::v3::{self as pb, cluster::ClusterDiscoveryType, cluster::DiscoveryType},
+        core::v3::{RoutingPriority, TcpKeepalive},
+        endpoint::v3::{ClusterLoadAssignment, lb_endpoint::HostIdentifier},
+    },
+    google::protobuf::UInt32Value,
 };
 use meta_core::Address;
 use meta_router::{ClusterConfig, ClusterLimits, Endpoints};
@@ -43,7 +46,9 @@ impl Converter<'_> {
         }
         let socket = raw.transport_socket.as_ref();
         let place = path.field("transport_socket");
-        let transport_socket = socket.and_then(|raw| self.transport_socket(raw, &place));
+        let tls = socket.and_then(|raw| self.client_tls(raw, &config.endpoints, &place));
+        let options = raw.upstream_connection_options.as_ref();
+        config.socket.keepalive = options.and_then(|raw| keepalive(raw.tcp_keepalive.as_ref()?));
         let options = path.field("typed_extension_protocol_options");
         let mut protocol_options: Vec<_> = raw
             .typed_extension_protocol_options
@@ -64,7 +69,7 @@ impl Converter<'_> {
         Some(Cluster {
             config,
             http2,
-            transport_socket,
+            tls,
             protocol_options,
             place: self.place(path),
         })
@@ -180,4 +185,18 @@ impl Converter<'_> {
             }
         }
     }
+}
+
+/// Probes as they are asked for; what is 0 or not said is as the system has it.
+fn keepalive(raw: &TcpKeepalive) -> Option<meta_router::TcpKeepalive> {
+    let seconds = |raw: &Option<UInt32Value>| {
+        let raw = raw.as_ref().filter(|raw| raw.value > 0);
+        raw.map(|raw| Duration::from_secs(raw.value.into()))
+    };
+    let mut keepalive = meta_router::TcpKeepalive::default();
+    keepalive.time = seconds(&raw.keepalive_time);
+    keepalive.interval = seconds(&raw.keepalive_interval);
+    let probes = raw.keepalive_probes.as_ref();
+    keepalive.probes = probes.map(|raw| raw.value).filter(|probes| *probes > 0);
+    Some(keepalive)
 }

@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 
-use envoy_types::pb::envoy::config::{
-    core::v3 as core,
-    listener::v3::{self as pb, filter::ConfigType},
-};
+use envoy_types::pb::envoy::config::listener::v3::{self as pb, filter::ConfigType};
 use prost::{Message as _, Name as _};
 
 use super::Converter;
 use crate::{
-    bootstrap::{ChainMatch, ExtensionSettings, FilterChain, Listener, ProxySettings},
+    bootstrap::{ChainMatch, FilterChain, Listener, ProxySettings},
     path::Path,
     proto::aeraki::meta_protocol_proxy::v1alpha::MetaProtocolProxy,
     read::any::is_extension,
@@ -82,15 +79,13 @@ impl Converter<'_> {
     ) -> Option<FilterChain> {
         let matches = raw.filter_chain_match.as_ref();
         let matches = matches.map(|raw| self.chain_match(raw, &path.field("filter_chain_match")));
-        let socket = raw.transport_socket.as_ref();
-        let place = path.field("transport_socket");
-        let transport_socket = socket.and_then(|raw| self.transport_socket(raw, &place));
+        let tls = self.server_tls(raw, path);
         let proxy = self.chain_proxy(raw, path, clusters);
         Some(FilterChain {
             name: raw.name.clone(),
             matches: matches.unwrap_or_default(),
             proxy: proxy?,
-            transport_socket,
+            tls,
             place: self.place(path),
         })
     }
@@ -112,28 +107,6 @@ impl Converter<'_> {
             },
             application_protocols: raw.application_protocols.clone(),
         }
-    }
-
-    /// What wraps the bytes; plain ones need nothing.
-    pub(super) fn transport_socket(
-        &mut self,
-        raw: &core::TransportSocket,
-        path: &Path<'_>,
-    ) -> Option<ExtensionSettings> {
-        use core::transport_socket::ConfigType;
-        let any = raw
-            .config_type
-            .as_ref()
-            .map(|ConfigType::TypedConfig(any)| any);
-        let socket = self.extension(&raw.name, any, path);
-        if socket.type_url.ends_with("raw_buffer.v3.RawBuffer")
-            || (any.is_none() && raw.name == "envoy.transport_sockets.raw_buffer")
-        {
-            return None;
-        }
-        let text = format!("transport sockets are not implemented yet: {}", raw.name);
-        self.unsupported(path, text);
-        Some(socket)
     }
 
     /// The one filter of a chain.

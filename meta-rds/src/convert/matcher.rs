@@ -42,7 +42,7 @@ impl Converter<'_> {
         Some(matcher)
     }
 
-    fn string(&mut self, raw: &StringMatcher, path: &Path<'_>) -> Option<Rule> {
+    pub(super) fn string(&mut self, raw: &StringMatcher, path: &Path<'_>) -> Option<Rule> {
         Some(match raw.match_pattern.as_ref()? {
             MatchPattern::Exact(text) => Rule::Exact(text.clone()),
             MatchPattern::Prefix(text) => Rule::Prefix(text.clone()),

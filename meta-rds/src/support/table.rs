@@ -4,10 +4,11 @@
 use super::Support::{self, NoEffect, NotYet, Works};
 
 mod cluster;
+mod tls;
 
 use self::cluster::{
     CIRCUIT_BREAKERS, CLUSTER, CUSTOM_CLUSTER, DNS_CLUSTER, ENDPOINT, LB_ENDPOINT, LOAD_ASSIGNMENT,
-    LOCALITY, THRESHOLDS,
+    LOCALITY, THRESHOLDS, UPSTREAM_CONNECTION,
 };
 
 type Fields = &'static [(&'static str, Support)];
@@ -38,6 +39,18 @@ pub(super) fn of(message: &str) -> Option<Fields> {
         "envoy.config.endpoint.v3.Endpoint" => ENDPOINT,
         "envoy.config.route.v3.WeightedCluster" => WEIGHTED_CLUSTER,
         "envoy.config.route.v3.WeightedCluster.ClusterWeight" => CLUSTER_WEIGHT,
+        "envoy.config.cluster.v3.UpstreamConnectionOptions" => UPSTREAM_CONNECTION,
+        "envoy.config.core.v3.TransportSocket" => FILTER,
+        "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext" => tls::DOWNSTREAM,
+        "envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" => tls::UPSTREAM,
+        "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext" => tls::COMMON,
+        "envoy.extensions.transport_sockets.tls.v3.CommonTlsContext.CombinedCertificateValidationContext" => {
+            tls::COMBINED
+        }
+        "envoy.extensions.transport_sockets.tls.v3.TlsParameters" => tls::PARAMS,
+        "envoy.extensions.transport_sockets.tls.v3.TlsCertificate" => tls::CERTIFICATE,
+        "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext" => tls::VALIDATION,
+        "envoy.extensions.transport_sockets.tls.v3.Secret" => tls::SECRET,
         "envoy.type.matcher.v3.StringMatcher" => STRING_MATCHER,
         "aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy" => PROXY,
         "aeraki.meta_protocol_proxy.config.route.v1alpha.RouteConfiguration" => ROUTES,
@@ -126,7 +139,7 @@ const BOOTSTRAP: Fields = &[
 const STATIC_RESOURCES: Fields = &[
     ("listeners", Works),
     ("clusters", Works),
-    ("secrets", NotYet("secrets (TLS) are")),
+    ("secrets", Works),
 ];
 
 const ADMIN: Fields = &[
@@ -206,7 +219,7 @@ const FILTER_CHAIN: Fields = &[
     ("filter_chain_match", Works),
     ("filters", Works),
     ("transport_socket", Works),
-    ("transport_socket_connect_timeout", UNUSED),
+    ("transport_socket_connect_timeout", Works),
     ("metadata", UNUSED),
     ("use_proxy_proto", NotYet("the PROXY protocol is")),
 ];

@@ -7,3 +7,4 @@ mod malformed;
 mod problems;
 mod refused;
 mod support;
+mod tls;

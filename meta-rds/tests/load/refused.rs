@@ -28,9 +28,8 @@ fn what_would_change_traffic() {
             "outlier_detection: outlier detection is not implemented yet",
         ),
         (
-            "transport_socket: { name: tls, typed_config: { '@type': \
-             type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext } }",
-            "transport_socket: transport sockets are not implemented yet: tls",
+            "transport_socket_matches: [ { name: one, match: {} } ]",
+            "transport_socket_matches: transport sockets of single endpoints are not implemented yet",
         ),
     ] {
         let found = unsupported(&cluster_with(fields));
@@ -94,7 +93,7 @@ fn plain_transport_sockets_are_nothing() {
                   type.googleapis.com/envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer } }";
     let bootstrap = good(&cluster_with(socket));
     assert_eq!(bootstrap.unsupported().count(), 0);
-    assert_eq!(bootstrap.clusters[0].transport_socket, None);
+    assert_eq!(bootstrap.clusters[0].tls, None);
 }
 
 #[test]

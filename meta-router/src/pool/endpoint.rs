@@ -1,5 +1,7 @@
 //! One endpoint, as one worker sees it.
 
+use std::io;
+
 use super::*;
 use crate::membership::Member;
 
@@ -19,6 +21,16 @@ struct Main {
     slot: Arc<SharedSlot>,
     /// There are more.
     is_one_of_many: AtomicBool,
+}
+
+/// How far the making of a connection has come: whether what is left is to secure it.
+#[derive(Default)]
+struct Stage(AtomicBool);
+
+impl Stage {
+    fn is_connected(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -178,7 +190,8 @@ impl Endpoint {
         let config = &self.shared.cluster.config;
         let timeout = config.connect_timeout;
         let address = self.member.address();
-        let connecting = self.shared.connector.connect(&address);
+        let stage = Stage::default();
+        let connecting = self.secured(&address, &stage);
         let timer = self.shared.upstream.wheel().timer();
         let deadline = now().checked_add(timeout);
         let failure = match within(timer, deadline, connecting).await {
@@ -193,18 +206,38 @@ impl Endpoint {
             }
             Some(Err(error)) => {
                 stats.upstream_cx_connect_fail.inc();
-                format!("cannot connect to {address}: {error}")
+                match stage.is_connected() {
+                    false => format!("cannot connect to {address}: {error}"),
+                    true => format!("cannot secure the connection to {address}: {error}"),
+                }
             }
             None => {
                 stats.upstream_cx_connect_fail.inc();
                 stats.upstream_cx_connect_timeout.inc();
-                format!("{address} did not accept within {timeout:?}")
+                match stage.is_connected() {
+                    false => format!("{address} did not accept within {timeout:?}"),
+                    true => {
+                        format!("the connection to {address} was not secured within {timeout:?}")
+                    }
+                }
             }
         };
         self.member.avoid.failed(now());
         Err(LocalReply::new(ReplyKind::ConnectFailed, failure)
             .with_cluster(config.name.clone())
             .retriable())
+    }
+
+    /// Connects, and secures the connection where it is to be.
+    async fn secured(&self, address: &Address, stage: &Stage) -> io::Result<Connected> {
+        let config = &self.shared.cluster.config;
+        let connector = &self.shared.connector;
+        let mut connected = connector.connect_with(address, &config.socket).await?;
+        if let Some(socket) = &config.transport_socket {
+            stage.0.store(true, Ordering::Relaxed);
+            connected.transport = socket.connect(connected.transport, address).await?;
+        }
+        Ok(connected)
     }
 
     /// How many connections are at rest.

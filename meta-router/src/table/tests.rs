@@ -76,6 +76,7 @@ fn request(routes: &Arc<Routes>) -> Request {
         remote: Address::Memory,
         local: Address::Memory,
         server_name: None,
+        tls: None,
         routes: Some(routes.clone()),
     });
     let message = Message::new(metadata([("method", "hello")]), Bytes::new());

@@ -29,6 +29,7 @@ mod peer;
 mod replies;
 mod restart;
 mod rolling;
+mod secured;
 mod server;
 mod session;
 mod setup;

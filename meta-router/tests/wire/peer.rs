@@ -51,6 +51,14 @@ impl Peer {
         self.stream.write_all(bytes).await.is_ok()
     }
 
+    /// The next bytes, before any frame.
+    pub(crate) async fn expect_bytes(&mut self, bytes: &[u8]) {
+        let mut read = vec![0; bytes.len()];
+        let all = patiently(self.stream.read_exact(&mut read)).await;
+        all.expect("they come");
+        assert_eq!(read, bytes);
+    }
+
     /// Answers `request` with `body`.
     pub(crate) async fn answer(&mut self, request: &Frame, body: impl Into<bytes::Bytes>) {
         self.send(&Frame::response(request.id, body)).await;

@@ -234,6 +234,7 @@ pub(crate) fn session(route: Option<Route>) -> Session {
         remote: Address::Memory,
         local: Address::Memory,
         server_name: None,
+        tls: None,
         routes: route.map(|route| Arc::new(Arc::new(route)) as _),
     })
 }

@@ -46,7 +46,7 @@ pub(super) const CLUSTER: Fields = &[
     ),
     (
         "transport_socket_matches",
-        NotYet("transport sockets (TLS) are"),
+        NotYet("transport sockets of single endpoints are"),
     ),
     (
         "connection_pool_per_downstream_connection",
@@ -68,7 +68,7 @@ pub(super) const CLUSTER: Fields = &[
     ("wait_for_warm_on_init", UNUSED),
     ("cleanup_interval", UNUSED),
     ("metadata", UNUSED),
-    ("upstream_connection_options", UNUSED),
+    ("upstream_connection_options", Works),
     ("close_connections_on_host_health_failure", UNUSED),
     ("ignore_health_on_host_removal", UNUSED),
     ("preconnect_policy", UNUSED),
@@ -137,4 +137,10 @@ pub(super) const DNS_CLUSTER: Fields = &[
         "typed_dns_resolver_config",
         NotYet("resolvers of one's own choice are"),
     ),
+];
+
+pub(super) const UPSTREAM_CONNECTION: Fields = &[
+    ("tcp_keepalive", Works),
+    ("set_local_interface_name_on_upstream_connections", UNUSED),
+    ("happy_eyeballs_config", UNUSED),
 ];

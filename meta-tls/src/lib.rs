@@ -1,0 +1,33 @@
+#![doc = include_str!("../README.md")]
+#![deny(missing_docs)]
+
+mod certificate;
+mod client;
+mod config;
+mod contexts;
+mod digest;
+mod error;
+mod handshake;
+mod kept;
+mod material;
+mod provider;
+mod server;
+mod stats;
+mod stream;
+mod verify;
+
+// The public interface is:
+pub use crate::{
+    client::ClientTls,
+    config::{
+        CertificateConfig, CertificateSource, CipherSuite, ClientTlsConfig, DataSource,
+        KeyExchange, Pin, SanKind, SanMatcher, Secret, SecretRef, SecretSource, ServerTlsConfig,
+        TlsConfig, TlsVersion, UnknownName, ValidationConfig, ValidationSource,
+    },
+    contexts::TlsContexts,
+    error::{CertificateProblem, HandshakeError, TlsConfigError},
+    handshake::{Accepted, ClientHello, HandshakeLimits, Handshakes},
+    server::ServerTls,
+    stats::{SecretStats, TlsStats},
+    stream::TlsTransport,
+};

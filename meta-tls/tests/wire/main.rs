@@ -1,0 +1,6 @@
+//! Handshakes between real ends.
+
+mod good;
+mod pki;
+mod refused;
+mod setup;

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod codec;
+mod connection_attribute;
 mod extension;
 mod extensions;
 mod filter;
@@ -28,6 +29,7 @@ pub use crate::{
         Capabilities, Codec, CodecError, CodecErrorKind, CodecFactory, Control, Correlation,
         Decoded, EncodeContext, Encoded, IdSpace, Role, Sharing,
     },
+    connection_attribute::ConnectionAttribute,
     extension::{ConfigError, Extension},
     extensions::Extensions,
     filter::{

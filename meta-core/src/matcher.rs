@@ -4,7 +4,10 @@ use std::{fmt, ops::Range};
 
 use regex::Regex;
 
-use crate::metadata::Metadata;
+use crate::{
+    connection_attribute::ConnectionAttribute, metadata::Metadata, request::Request,
+    session::ConnectionInfo,
+};
 
 /// A condition on one attribute; Envoy's `HeaderMatcher` in plain types.
 ///
@@ -95,9 +98,32 @@ impl MetadataMatcher {
         }
     }
 
-    /// Whether `metadata` fulfil the condition.
+    /// Whether `metadata` fulfil the condition. Those of a message say nothing of its
+    /// connection: what has the name of a [`ConnectionAttribute`] is missing here.
     pub fn matches(&self, metadata: &Metadata) -> bool {
-        self.matches_value(metadata.get(&self.name))
+        let value = match ConnectionAttribute::of_name(&self.name) {
+            Some(_) => None,
+            None => metadata.get(&self.name),
+        };
+        self.matches_value(value)
+    }
+
+    /// Whether a request fulfils the condition: the metadata of its message, or its
+    /// connection where the name is that of a [`ConnectionAttribute`].
+    pub fn matches_request(&self, request: &Request) -> bool {
+        match ConnectionAttribute::of_name(&self.name) {
+            Some(attribute) => self.matches_connection(attribute, request.session().info()),
+            None => self.matches_value(request.metadata().get(&self.name)),
+        }
+    }
+
+    /// Whether this attribute of a connection fulfils the condition.
+    pub fn matches_connection(
+        &self,
+        attribute: ConnectionAttribute,
+        connection: &ConnectionInfo,
+    ) -> bool {
+        self.matches_value(attribute.value(connection).as_deref())
     }
 
     /// Whether an attribute of this value fulfils the condition.

@@ -4,10 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use meta_core::{Address, Sharing};
 use meta_rds::{
-    Bootstrap, ExtensionSettings, FilterChain, Listener, LoadError, Place, Problem, RouteSource,
-    Severity,
+    Bootstrap, Cluster, ExtensionSettings, FilterChain, Listener, LoadError, Place, Problem,
+    RouteSource, Severity,
 };
 use meta_router::{ClusterConfig, RouteTable};
+use meta_tls::{ClientTls, TlsConfigError, TlsContexts};
 
 use crate::{
     builder::ProxyBuilder,
@@ -50,7 +51,17 @@ impl ProxyBuilder {
             problems.sort_by_key(|problem| problem.severity);
             return Err(LoadError { problems });
         }
-        let mut builder = self.snapshot(snapshot(bootstrap));
+        let mut snapshot = snapshot(bootstrap);
+        for (cluster, config) in bootstrap.clusters.iter().zip(&mut snapshot.clusters) {
+            match client_tls(cluster, self.tls()) {
+                Ok(tls) => config.transport_socket = tls.map(|tls| tls as _),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if !problems.is_empty() {
+            return Err(LoadError { problems });
+        }
+        let mut builder = self.snapshot(snapshot);
         for listener in &bootstrap.listeners {
             builder = builder.listener(listener.name.clone(), listener.address.clone());
         }
@@ -64,6 +75,10 @@ impl ProxyBuilder {
 /// What keeps a bootstrap from being run with these codecs and filters.
 pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> {
     let mut problems = Vec::new();
+    let contexts = TlsContexts::new();
+    for cluster in &bootstrap.clusters {
+        problems.extend(client_tls(cluster, &contexts).err());
+    }
     let mut shared: HashMap<&Arc<str>, (bool, &Place)> = HashMap::new();
     for listener in &bootstrap.listeners {
         let chains = listener.filter_chains.iter();
@@ -73,6 +88,7 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
             problems.push(listener.place.problem(Severity::Unsupported, text));
         }
         for chain in chains {
+            problems.extend(check_tls(chain, &contexts));
             check_chain(chain, registry, &mut problems);
             for cluster in clusters(chain) {
                 let (before, _) = shared
@@ -86,6 +102,37 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
         }
     }
     problems
+}
+
+/// What keeps the TLS of a chain from being used.
+fn check_tls(chain: &FilterChain, contexts: &TlsContexts) -> Option<Problem> {
+    let tls = chain.tls.clone()?;
+    Some(match contexts.server(tls) {
+        Ok(_) => {
+            let text = "TLS on listeners is not implemented yet";
+            chain.place.problem(Severity::Unsupported, text)
+        }
+        Err(error) => tls_problem(&chain.place, &error),
+    })
+}
+
+/// What secures the connections of a cluster; its files are read.
+fn client_tls(
+    cluster: &Cluster,
+    contexts: &TlsContexts,
+) -> Result<Option<Arc<ClientTls>>, Problem> {
+    let Some(tls) = cluster.tls.clone() else {
+        return Ok(None);
+    };
+    let made = contexts.client(tls);
+    made.map(Some)
+        .map_err(|error| tls_problem(&cluster.place, &error))
+}
+
+fn tls_problem(place: &Place, error: &TlsConfigError) -> Problem {
+    let mut place = place.clone();
+    place.path.push_str(".transport_socket");
+    place.problem(Severity::Error, error.to_string())
 }
 
 fn check_chain(chain: &FilterChain, registry: &Registry, problems: &mut Vec<Problem>) {

@@ -13,6 +13,7 @@ use std::{
 use meta_core::Address;
 use meta_filters::access_log::AccessLogs;
 use meta_router::{Clusters, Connect, DnsResolver, Resolve, TcpConnector};
+use meta_tls::TlsContexts;
 
 use crate::{
     config::{ListenerConfig, Snapshot},
@@ -42,6 +43,7 @@ impl Proxy {
             lame_duck: Duration::ZERO,
             on_rest: None,
             access_logs: AccessLogs::default(),
+            tls: TlsContexts::new(),
             connector: Arc::new(TcpConnector::default()),
             resolver: Arc::new(DnsResolver::new()),
             warm_up: Duration::from_secs(5),
@@ -96,6 +98,7 @@ pub struct ProxyBuilder {
     lame_duck: Duration,
     on_rest: Option<fn()>,
     access_logs: AccessLogs,
+    tls: TlsContexts,
     connector: Arc<dyn Connect>,
     resolver: Arc<dyn Resolve>,
     warm_up: Duration,
@@ -105,6 +108,11 @@ impl ProxyBuilder {
     /// What it can be made of.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Where it makes TLS contexts.
+    pub(crate) fn tls(&self) -> &TlsContexts {
+        &self.tls
     }
 
     /// What it serves.
@@ -161,6 +169,14 @@ impl ProxyBuilder {
         self
     }
 
+    /// The TLS contexts that those of the proxy are among; their files are looked after
+    /// while it runs. Default: contexts of its own. Clusters that are given a
+    /// [`ClientTls`](meta_tls::ClientTls) have it made by these.
+    pub fn tls_contexts(mut self, contexts: TlsContexts) -> Self {
+        self.tls = contexts;
+        self
+    }
+
     /// How connections to endpoints are made. Default: [`TcpConnector`].
     pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
         self.connector = connector;
@@ -204,6 +220,7 @@ impl ProxyBuilder {
             lame_duck,
             on_rest,
             access_logs,
+            tls,
             connector,
             resolver,
             warm_up,
@@ -221,6 +238,7 @@ impl ProxyBuilder {
             connector,
             on_rest,
             access_logs,
+            tls: tls.clone(),
         };
         let addresses = openings.iter().map(|o| o.address.clone()).collect();
         let admin_address = admin.as_ref().map(|(_, address)| *address);
@@ -242,6 +260,7 @@ impl ProxyBuilder {
             let (listener, socket) = opening.listen()?;
             supervisor.accept(index, listener, socket, dispatcher.clone());
         }
+        supervisor.watch_secrets(tls);
         // The last way to the workers has to go with the acceptors.
         drop(dispatcher);
         supervisor.go();

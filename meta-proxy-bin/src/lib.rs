@@ -28,7 +28,7 @@ pub use crate::{
     socket::{ListenSocket, MemoryConnector, MemoryListener, memory},
 };
 // What the types above are made of; one version of each in a program.
-pub use {meta_codec, meta_core, meta_filters, meta_rds, meta_router};
+pub use {meta_codec, meta_core, meta_filters, meta_rds, meta_router, meta_tls};
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@ use std::{
 
 use meta_core::{Address, WorkerId};
 use meta_router::{ClusterConfig, Discovery, Resolve};
+use meta_tls::TlsContexts;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -32,6 +33,9 @@ mod apply;
 
 /// How long access logs may take to be written at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(1);
+
+/// How often files of TLS contexts are looked at.
+const SECRETS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What handles, admin and supervisor know of a proxy.
 pub(crate) struct Shared {
@@ -133,6 +137,7 @@ pub(crate) struct Supervisor {
     stop_accepting: CancellationToken,
     admin: JoinSet<()>,
     discovery: Option<Discovery>,
+    secrets: JoinSet<()>,
 }
 
 impl Supervisor {
@@ -145,6 +150,7 @@ impl Supervisor {
             stop_accepting: CancellationToken::new(),
             admin: JoinSet::new(),
             discovery: None,
+            secrets: JoinSet::new(),
         }
     }
 
@@ -212,6 +218,12 @@ impl Supervisor {
         for name in discovery.warm(warm_up).await {
             tracing::warn!(%name, "starting without an answer for the name");
         }
+    }
+
+    /// Looks after the files of TLS contexts until the end.
+    pub(crate) fn watch_secrets(&mut self, contexts: TlsContexts) {
+        self.secrets
+            .spawn(async move { contexts.watch(SECRETS_INTERVAL).await });
     }
 
     /// Accepts the connections of the listener `index`.

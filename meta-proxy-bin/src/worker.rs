@@ -12,6 +12,7 @@ use meta_codec::{Downstream, DownstreamStats, Drain, RESOLUTION, Transport, Upst
 use meta_core::{ConnectionInfo, ResolveRoute, Session, WorkerId};
 use meta_filters::access_log::AccessLogs;
 use meta_router::{Clusters, Connect, Router};
+use meta_tls::TlsContexts;
 use tokio::{
     net::{TcpStream, UnixStream},
     sync::{mpsc, oneshot},
@@ -41,6 +42,7 @@ pub(crate) struct Plan {
     /// What a worker calls when it comes to rest.
     pub(crate) on_rest: Option<fn()>,
     pub(crate) access_logs: AccessLogs,
+    pub(crate) tls: TlsContexts,
 }
 
 /// What one worker counts.

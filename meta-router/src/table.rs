@@ -2,7 +2,10 @@
 
 use std::{fmt, sync::Arc};
 
-use meta_core::{Metadata, MetadataMatcher, Request, ResolveRoute, ResolvedRoute, Route};
+use meta_core::{
+    ConnectionAttribute, ConnectionInfo, Metadata, MetadataMatcher, Request, ResolveRoute,
+    ResolvedRoute, Route,
+};
 
 use crate::table::index::Index;
 
@@ -42,6 +45,9 @@ pub struct RouteEntry {
 #[derive(Debug)]
 struct Row {
     matchers: Vec<MetadataMatcher>,
+    /// For each matcher the attribute of connections that it is about; nothing at all
+    /// where none is.
+    of_connection: Box<[Option<ConnectionAttribute>]>,
     route: Arc<Route>,
     /// The sum of the destinations' weights; not 0.
     total_weight: u32,
@@ -119,10 +125,35 @@ impl RouteTable {
     ///
     /// `random` gives a number out of all of `u64`, each as likely as the other.
     /// It is asked only where the route has more than one destination.
+    ///
+    /// Conditions on the connection do not hold: see [`RouteTable::find_on`].
     pub fn find(&self, metadata: &Metadata, random: impl FnOnce() -> u64) -> Option<ResolvedRoute> {
+        self.first(metadata, |row| row.matches(metadata, None), random)
+    }
+
+    /// As [`RouteTable::find`], for a request that came by `connection`.
+    pub fn find_on(
+        &self,
+        connection: &ConnectionInfo,
+        metadata: &Metadata,
+        random: impl FnOnce() -> u64,
+    ) -> Option<ResolvedRoute> {
+        self.first(
+            metadata,
+            |row| row.matches(metadata, Some(connection)),
+            random,
+        )
+    }
+
+    fn first(
+        &self,
+        metadata: &Metadata,
+        matches: impl Fn(&Row) -> bool,
+        random: impl FnOnce() -> u64,
+    ) -> Option<ResolvedRoute> {
         let row = self.index.find_map(metadata, |at| {
             let row = self.rows.get(at)?;
-            row.matches(metadata).then_some(row)
+            matches(row).then_some(row)
         })?;
         ResolvedRoute::new(row.route.clone(), row.destination(random))
     }
@@ -130,7 +161,11 @@ impl RouteTable {
 
 impl ResolveRoute for RouteTable {
     fn resolve(&self, request: &Request) -> Option<ResolvedRoute> {
-        self.find(request.metadata(), random::next_u64)
+        self.find_on(
+            request.session().info(),
+            request.metadata(),
+            random::next_u64,
+        )
     }
 }
 
@@ -155,6 +190,7 @@ impl Row {
                 Some(0) => RouteProblem::NoWeight,
                 Some(total_weight) => {
                     return Ok(Self {
+                        of_connection: of_connection(&matchers),
                         matchers,
                         route: Arc::new(route),
                         total_weight,
@@ -169,8 +205,19 @@ impl Row {
         })
     }
 
-    fn matches(&self, metadata: &Metadata) -> bool {
-        self.matchers.iter().all(|m| m.matches(metadata))
+    fn matches(&self, metadata: &Metadata, connection: Option<&ConnectionInfo>) -> bool {
+        let of_message = |m: &MetadataMatcher| m.matches_value(metadata.get(&m.name));
+        if self.of_connection.is_empty() {
+            return self.matchers.iter().all(of_message);
+        }
+        let mut pairs = self.matchers.iter().zip(&self.of_connection);
+        pairs.all(|(matcher, attribute)| match (attribute, connection) {
+            (None, _) => of_message(matcher),
+            (Some(attribute), Some(connection)) => {
+                matcher.matches_connection(*attribute, connection)
+            }
+            (Some(_), None) => false,
+        })
     }
 
     fn destination(&self, random: impl FnOnce() -> u64) -> usize {
@@ -188,5 +235,16 @@ impl Row {
         });
         // The point is below the sum, so that there is one.
         chosen.unwrap_or(0)
+    }
+}
+
+fn of_connection(matchers: &[MetadataMatcher]) -> Box<[Option<ConnectionAttribute>]> {
+    let attributes = matchers
+        .iter()
+        .map(|m| ConnectionAttribute::of_name(&m.name));
+    let attributes: Box<[_]> = attributes.collect();
+    match attributes.iter().any(Option::is_some) {
+        true => attributes,
+        false => Box::default(),
     }
 }

@@ -30,7 +30,7 @@ use crate::{
 ///
 /// Whether a server is verified, and against what, is up to
 /// [`ValidationConfig`](crate::ValidationConfig); without a trusted CA and pins it is
-/// not at all, as with Envoy, and a warning says so once.
+/// not at all, as with Envoy: see [`ClientTls::verifies`].
 pub struct ClientTls {
     config: ClientTlsConfig,
     name: Option<ServerName<'static>>,
@@ -64,13 +64,6 @@ impl ClientTls {
             return Err(TlsConfigError::Settings(text.to_owned()));
         }
         let kept = Kept::new(|reader| ClientContext::new(&config, reader))?;
-        if !kept.current().verifier.proves_identity() {
-            tracing::warn!(
-                sni = config.sni,
-                "upstream TLS without a trusted CA: servers are not verified, and anyone \
-                 between us and them can read and change everything"
-            );
-        }
         Ok(Self {
             config,
             name,
@@ -82,6 +75,12 @@ impl ClientTls {
     /// What it was made from.
     pub fn config(&self) -> &ClientTlsConfig {
         &self.config
+    }
+
+    /// Whether servers have to prove who they are. Where they have not, anyone between
+    /// us and them can read and change everything.
+    pub fn verifies(&self) -> bool {
+        self.kept.current().verifier.proves_identity()
     }
 
     /// What the handshakes came to.

@@ -94,6 +94,10 @@ pub enum CertificateProblem {
     /// It leads to no authority that is trusted.
     #[error("leads to no trusted authority")]
     UnknownCa,
+    /// An authority of its issuer's name is trusted, and has another key: authorities
+    /// that were renewed, and impostors, look like this.
+    #[error("bears the name of a trusted authority, and is not signed by its key")]
+    WrongSigner,
     /// It, or one on its way to the authority, was revoked.
     #[error("was revoked")]
     Revoked,
@@ -124,6 +128,8 @@ pub(crate) enum Mismatch {
     San,
     #[error("not pinned")]
     Pin,
+    #[error("signed by another key")]
+    Signer,
 }
 
 impl Mismatch {
@@ -182,6 +188,7 @@ impl CertificateProblem {
             CertificateError::Other(other) => match other.0.downcast_ref() {
                 Some(Mismatch::San) => Self::San,
                 Some(Mismatch::Pin) => Self::NotPinned,
+                Some(Mismatch::Signer) => Self::WrongSigner,
                 None => Self::Invalid(other.to_string()),
             },
             error => Self::Invalid(error.to_string()),

@@ -8,7 +8,8 @@ use std::{
 use bytes::Bytes;
 use meta_core::{
     Address, ConnectionInfo, Destination, EndedRequest, LocalReply, Message, MessageKind, Metadata,
-    Notes, Outcome, ResolvedRoute, Response, Route, Session, Status, UpstreamInfo, WireId,
+    Notes, Outcome, PeerCertificate, ResolvedRoute, Response, Route, Session, Status, TlsInfo,
+    UpstreamInfo, WireId,
 };
 
 use super::*;
@@ -35,6 +36,21 @@ struct Scene {
     response: Response,
     notes: Notes,
     took: Duration,
+}
+
+/// A connection of a client that presented a certificate.
+fn tls() -> TlsInfo {
+    let mut peer = PeerCertificate::default();
+    peer.subject = "CN=call\"er".into();
+    peer.issuer = "CN=root".into();
+    peer.serial = "0a".into();
+    peer.uri_sans = vec!["spiffe://a".into(), "spiffe://b".into()];
+    peer.sha256 = "ab12".into();
+    let mut tls = TlsInfo::default();
+    tls.version = "TLSv1.3";
+    tls.cipher = "TLS_AES_128_GCM_SHA256";
+    tls.peer = Some(peer);
+    tls
 }
 
 impl Scene {
@@ -64,7 +80,7 @@ impl Scene {
                 remote: address("127.0.0.1:1234"),
                 local: address("[::1]:20880"),
                 server_name: Some("greeter.example".into()),
-                tls: None,
+                tls: Some(Arc::new(tls())),
                 ..ConnectionInfo::default()
             }),
             request,

@@ -1,5 +1,7 @@
 //! Reading the cells of a proxy.
 
+use std::time::SystemTime;
+
 use super::{Scope, StatValue, Stats};
 use crate::{handle::Phase, listener::stat_address, supervisor::Shared, sys};
 
@@ -25,6 +27,16 @@ impl Stats {
             let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
             for filter in &chain.filters {
                 filter.visit_stats(&mut |name, cell| {
+                    if let Some(value) = StatValue::of(cell) {
+                        stats.add(&scope, name, value);
+                    }
+                });
+            }
+        }
+        for cluster in &shared.clusters {
+            let scope = Scope::Cluster(&cluster.name);
+            if let Some(socket) = &cluster.transport_socket {
+                socket.visit_stats(&mut |name, cell| {
                     if let Some(value) = StatValue::of(cell) {
                         stats.add(&scope, name, value);
                     }
@@ -83,6 +95,10 @@ impl Stats {
             ("total_connections", shared.open() as i64),
             ("uptime", shared.began.elapsed().as_secs() as i64),
         ];
+        if let Some(days) = days_to_first_expiry(shared) {
+            let days = StatValue::Gauge(days);
+            self.add(&Scope::Server, "days_until_first_cert_expiring", days);
+        }
         let resident = sys::resident_bytes().map(|bytes| bytes as i64);
         let memory = resident.map(|bytes| ("memory_physical_size", bytes));
         for (name, value) in gauges.into_iter().chain(memory) {
@@ -114,4 +130,15 @@ impl Stats {
             }
         }
     }
+}
+
+/// Whole days until the first certificate of ours expires, -1 once it has; `None`
+/// where there is none.
+fn days_to_first_expiry(shared: &Shared) -> Option<i64> {
+    const DAY: u64 = 24 * 60 * 60;
+    let at = shared.plan.tls.first_expiry()?;
+    Some(match at.duration_since(SystemTime::now()) {
+        Ok(left) => i64::try_from(left.as_secs() / DAY).unwrap_or(i64::MAX),
+        Err(_) => -1,
+    })
 }

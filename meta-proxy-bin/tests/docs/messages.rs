@@ -13,6 +13,7 @@ fn sources() -> String {
         "meta-proxy-bin",
         "meta-rds",
         "meta-router",
+        "meta-tls",
     ];
     let paths = crates.map(|name| files(&root().join(name).join("src"), ".rs"));
     let mut all = String::new();

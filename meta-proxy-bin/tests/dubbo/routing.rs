@@ -432,3 +432,43 @@ async fn what_go_providers_leave_behind_an_answer_is_no_hindrance() {
     let both = ["own", "from"].map(|key| answer.attachment(key));
     assert_eq!(both, [Some("y"), Some("the proxy")]);
 }
+
+/// What a connection says of its client no attachment can claim.
+#[tokio::test]
+async fn not_by_what_a_call_says_of_its_connection() {
+    let (trusted, local, other) = (
+        Greeter::start("trusted").await,
+        Greeter::start("local").await,
+        Greeter::start("other").await,
+    );
+    let identity = "connection.uri_san_peer_certificate";
+    let trusted_caller = vec![(identity, Rule::Prefix("spiffe://".into()))];
+    let local_caller = vec![
+        ("source.address", Rule::Prefix("127.0.0.1:".into())),
+        ("connection.mtls", exact("false")),
+        ("tag", exact("canary")),
+    ];
+    let routes = vec![
+        to("trusted", trusted_caller),
+        to("trusted", vec![("connection.mtls", exact("true"))]),
+        to("local", local_caller),
+        to("other", Vec::new()),
+    ];
+    let setup = Setup::over(other.cluster("other")).routes(routes);
+    let setup = setup
+        .and(trusted.cluster("trusted"))
+        .and(local.cluster("local"));
+    let scene = setup.start().await;
+    let mut client = scene.connect().await;
+    for claim in [identity, "Connection.URI_SAN_peer_certificate"] {
+        let call = hello(0).attachment(claim, "spiffe://mesh/sa/admin");
+        assert_eq!(who(&mut client, call).await, "other");
+    }
+    let call = hello(0).attachment("connection.mtls", "true");
+    assert_eq!(who(&mut client, call.clone()).await, "other");
+    let call = call.attachment("source.address", "10.0.0.1:1");
+    assert_eq!(
+        who(&mut client, call.attachment("tag", "canary")).await,
+        "local"
+    );
+}

@@ -19,3 +19,4 @@ mod start;
 mod thrift;
 mod thrift_streams;
 mod toy;
+mod upstream_tls;

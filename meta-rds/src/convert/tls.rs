@@ -5,7 +5,7 @@ use envoy_types::pb::envoy::{
     extensions::transport_sockets::tls::v3 as pb,
 };
 use meta_router::Endpoints;
-use meta_tls::{ClientTlsConfig, ServerTlsConfig, TlsConfig};
+use meta_tls::{ClientTlsConfig, ServerTlsConfig, TlsConfig, ValidationSource};
 use prost::{Message, Name};
 
 use super::Converter;
@@ -67,6 +67,11 @@ impl Converter<'_> {
         if tls.certificates.len() > 1 {
             let text = "a client presents one certificate at most";
             self.error(&common.field("tls_certificates"), text);
+        }
+        if tls.validation.as_ref().is_none_or(proves_nothing) {
+            let text = "servers are not verified without a trusted_ca: anyone on the way to them \
+                        can read and change everything";
+            self.warn(&common, text);
         }
         let mut config = ClientTlsConfig::new(tls);
         config.sni = (!raw.sni.is_empty()).then(|| raw.sni.clone());
@@ -176,6 +181,18 @@ impl Converter<'_> {
         };
         tls.alpn = raw.alpn_protocols.clone();
         Some(tls)
+    }
+}
+
+/// Whether any certificate will do.
+fn proves_nothing(validation: &ValidationSource) -> bool {
+    match validation {
+        ValidationSource::Static(validation) => {
+            let pins = [&validation.certificate_pins, &validation.spki_pins];
+            validation.trusted_ca.is_none() && pins.iter().all(|pins| pins.is_empty())
+        }
+        // The secret will tell.
+        _ => false,
     }
 }
 

@@ -99,7 +99,11 @@ fn a_servers_settings() {
 #[test]
 fn a_clients_settings() {
     let text = client("sni: b.example, auto_sni_san_validation: true, max_session_keys: 3");
-    let client = good(&text).clusters[0].tls.clone().expect("there is TLS");
+    let bootstrap = good(&text);
+    let warnings = notes(&bootstrap, Severity::Warning).join("\n");
+    let expected = "common_tls_context: servers are not verified without a trusted_ca";
+    assert!(warnings.contains(expected), "{warnings}");
+    let client = bootstrap.clusters[0].tls.clone().expect("there is TLS");
     assert_eq!(client.sni.as_deref(), Some("b.example"));
     assert!(client.verify_sni);
     assert_eq!(client.max_sessions, 3);

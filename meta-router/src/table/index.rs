@@ -9,7 +9,7 @@
 use std::{cmp::Reverse, collections::BTreeMap, ptr};
 
 use hashbrown::HashMap;
-use meta_core::{Metadata, MetadataMatcher, Rule};
+use meta_core::{ConnectionAttribute, Metadata, MetadataMatcher, Rule};
 use smallvec::SmallVec;
 
 use crate::table::fold::{Fold, Folded};
@@ -196,6 +196,10 @@ impl Column {
 
 /// What the matcher asks for, if only one value, whatever its case, can fulfil it.
 fn pair(matcher: &MetadataMatcher) -> Option<Pair<'_>> {
+    if ConnectionAttribute::of_name(&matcher.name).is_some() {
+        // The message does not tell.
+        return None;
+    }
     match &matcher.rule {
         // Here a missing attribute will do, which no bucket is found by.
         Rule::Exact(value) if value.is_empty() && matcher.missing_as_empty => None,

@@ -310,3 +310,47 @@ fn tables_are_shared_between_threads() {
     shared::<Routes>();
     shared::<TableError>();
 }
+
+#[test]
+fn connections_say_who_is_there_and_messages_do_not() {
+    let caller = |name: &str| {
+        let peer = vec![exact("connection.uri_san_peer_certificate", name)];
+        RouteEntry::new(peer, Route::to_cluster(name, name))
+    };
+    // More than a few, so that there is an index.
+    let mut entries: Vec<_> = (0..20).map(|n| caller(&format!("spiffe://{n}"))).collect();
+    let no_one = MetadataMatcher::new("Connection.Mtls", Rule::Exact("false".into()));
+    let hello = exact("method", "hello");
+    entries.push(RouteEntry::new(
+        vec![hello, no_one],
+        Route::to_cluster("unknown", "unknown"),
+    ));
+    let table = RouteTable::new("test", entries).expect("all have a destination");
+    let find = |claim: &str, identity: Option<&str>| {
+        let mut peer = meta_core::PeerCertificate::default();
+        peer.is_verified = true;
+        peer.uri_sans.extend(identity.map(Into::into));
+        let mut tls = meta_core::TlsInfo::default();
+        tls.peer = identity.map(|_| peer);
+        let connection = ConnectionInfo {
+            tls: Some(Arc::new(tls)),
+            ..ConnectionInfo::default()
+        };
+        let call = metadata([
+            ("method", "hello"),
+            ("connection.uri_san_peer_certificate", claim),
+            ("connection.mtls", "false"),
+        ]);
+        let found = table.find_on(&connection, &call, || 0);
+        found.map(|route| route.cluster().to_string())
+    };
+    assert_eq!(
+        find("spiffe://3", Some("spiffe://7")).as_deref(),
+        Some("spiffe://7")
+    );
+    assert_eq!(find("spiffe://3", Some("spiffe://other")), None);
+    assert_eq!(find("spiffe://3", None).as_deref(), Some("unknown"));
+    // Without a connection there is nobody.
+    let call = metadata([("connection.uri_san_peer_certificate", "spiffe://3")]);
+    assert!(table.find(&call, || 0).is_none());
+}

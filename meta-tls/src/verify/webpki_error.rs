@@ -3,6 +3,8 @@
 use rustls::CertificateError;
 use webpki::Error;
 
+use crate::error::Mismatch;
+
 pub(super) fn translate(error: Error) -> CertificateError {
     match error {
         Error::BadDer | Error::BadDerTime | Error::TrailingData(_) => CertificateError::BadEncoding,
@@ -22,7 +24,7 @@ pub(super) fn translate(error: Error) -> CertificateError {
         Error::CertNotValidForName(_) => CertificateError::NotValidForName,
         Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
         Error::InvalidSignatureForPublicKey | Error::InvalidCrlSignatureForPublicKey => {
-            CertificateError::BadSignature
+            Mismatch::Signer.into_certificate_error()
         }
         other => CertificateError::Other(rustls::OtherError(std::sync::Arc::new(other))),
     }

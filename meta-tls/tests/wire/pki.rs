@@ -10,7 +10,7 @@ use rcgen::{
 /// An authority.
 pub(crate) struct Ca {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 /// A certificate and its key, as PEM.

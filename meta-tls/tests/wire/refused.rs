@@ -88,6 +88,10 @@ async fn certificates_that_prove_nothing() {
     });
     let cases = [
         (other.issue("peer.example"), CertificateProblem::UnknownCa),
+        (
+            Ca::new("root").issue("peer.example"),
+            CertificateProblem::WrongSigner,
+        ),
         (expired, CertificateProblem::Expired),
         (early, CertificateProblem::NotValidYet),
         (signer, CertificateProblem::WrongPurpose),

@@ -2,10 +2,13 @@
 
 use std::{
     borrow::Cow,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
-use meta_core::{Address, EndedRequest, LocalReply, Metadata, Outcome, ReplyKind, Status};
+use meta_core::{
+    Address, EndedRequest, LocalReply, Metadata, Outcome, PeerCertificate, ReplyKind, Status,
+};
 
 use super::operator::{Lookup, Operator, Plain};
 use super::time::TimeFormat;
@@ -110,12 +113,40 @@ impl<'a> Context<'a> {
                 let name = info.server_name.as_deref();
                 name.map_or(Value::Missing, |name| peer(name, None))
             }
+            Plain::TlsVersion => word(info.tls.as_deref().map(|tls| tls.version)),
+            Plain::TlsCipher => word(info.tls.as_deref().map(|tls| tls.cipher)),
+            Plain::PeerSubject => self.certificate(|peer| &peer.subject),
+            Plain::PeerIssuer => self.certificate(|peer| &peer.issuer),
+            Plain::PeerSerial => self.certificate(|peer| &peer.serial),
+            Plain::PeerFingerprint => self.certificate(|peer| &peer.sha256),
+            Plain::PeerUriSan => self.names(|peer| &peer.uri_sans),
+            Plain::PeerDnsSan => self.names(|peer| &peer.dns_sans),
             Plain::Protocol => word(Some(self.protocol)),
             Plain::Operation => match ended.request.operation() {
                 name if name.is_empty() => Value::Missing,
                 name => Value::Peer(cut(name, None)),
             },
             Plain::ConnectionId => Value::Number(info.id),
+        }
+    }
+
+    /// The client's certificate, whether it was verified or not.
+    fn peer_certificate(&self) -> Option<&'a PeerCertificate> {
+        self.ended.session.info().tls.as_deref()?.peer.as_ref()
+    }
+
+    fn certificate(&self, of: fn(&PeerCertificate) -> &str) -> Value<'a> {
+        match self.peer_certificate().map(of) {
+            Some(text) if !text.is_empty() => peer(text, None),
+            _ => Value::Missing,
+        }
+    }
+
+    fn names(&self, of: fn(&PeerCertificate) -> &[Arc<str>]) -> Value<'a> {
+        match self.peer_certificate().map(of) {
+            None | Some([]) => Value::Missing,
+            Some([only]) => peer(only, None),
+            Some(several) => Value::Peer(cut(several.join(",").into(), None)),
         }
     }
 

@@ -31,3 +31,22 @@ pub use crate::{
     stats::{SecretStats, TlsStats},
     stream::TlsTransport,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_public_can_be_shared_between_threads() {
+        fn assert<T: Send + Sync>() {}
+        assert::<TlsContexts>();
+        assert::<ServerTls>();
+        assert::<ClientTls>();
+        assert::<Handshakes>();
+        assert::<ServerTlsConfig>();
+        assert::<ClientTlsConfig>();
+        assert::<TlsTransport<tokio::io::DuplexStream>>();
+        assert::<HandshakeError>();
+        assert::<TlsConfigError>();
+    }
+}

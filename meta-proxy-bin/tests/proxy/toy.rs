@@ -142,6 +142,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         let _ = self.stream.write_all(&frame.encode()).await;
     }
 
+    /// Sends the first half of a frame.
+    pub(crate) async fn send_half(&mut self, frame: &Frame) {
+        let bytes = frame.encode();
+        let half = bytes.get(..bytes.len() / 2).expect("it is longer");
+        let _ = self.stream.write_all(half).await;
+        let _ = self.stream.flush().await;
+    }
+
     /// The next frame; `None` at the end, however it comes.
     pub(crate) async fn receive(&mut self) -> Option<Frame> {
         loop {

@@ -84,8 +84,14 @@ async fn serve_all(socket: TcpListener, tls: Arc<ServerTls>) {
             if let Ok(accepted) = handshakes.accept(stream, &tls).await {
                 let mut client = Client::over(accepted.transport);
                 while let Some(request) = client.receive().await {
+                    let is_cut = request.get("method") == Some("cut");
                     let response = Frame::response(request.id, request.body);
-                    client.send(&response.header("server", "secure")).await;
+                    let response = response.header("server", "secure");
+                    if is_cut {
+                        client.send_half(&response).await;
+                        return;
+                    }
+                    client.send(&response).await;
                 }
             }
         });
@@ -197,4 +203,19 @@ async fn files_that_are_not_there_are_told_of() {
     let expected = "static_resources.clusters[0].transport_socket: cannot read the certificate \
                     chain from";
     assert!(error.contains(expected), "{error}");
+}
+
+/// A server that dies amid its response says goodbye by TLS all the same: the
+/// response is not whole, and its client is told.
+#[tokio::test]
+async fn a_response_that_is_cut_is_an_error() {
+    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
+    ca.write(folder.path(), "proxy.example");
+    let (address, _server) = server(&ca).await;
+    let running = start(&bootstrap(&address, &folder)).await;
+    let mut client = Client::connect(&running).await;
+    assert_eq!(client.call("cut").await, "the proxy");
+    assert_eq!(client.call("hello").await, "secure");
+    let stats = running.handle().stats();
+    assert_eq!(stats.counter("cluster.backend.ssl.handshake"), 2);
 }

@@ -1,7 +1,8 @@
 //! Handshakes that succeed, and what both ends know then.
 
+use meta_core::Address;
 use meta_tls::{HandshakeLimits, Handshakes, TlsVersion};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional, duplex};
 
 use crate::{
     pki::{Ca, uri},
@@ -82,4 +83,33 @@ async fn the_end_is_told_and_is_no_error() {
     let (accepted, mut end, _) = meet(&handshakes, &server, &client).await.agreed();
     drop(accepted);
     assert_eq!(end.read_to_end(&mut read).await.expect("a clean end"), 0);
+}
+
+/// Whoever goes without a word has closed: the protocol above tells whether its last
+/// message is whole.
+#[tokio::test]
+async fn the_end_without_a_word_is_no_error_either() {
+    let ca = Ca::new("root");
+    let server = server(&ca.issue("greeter.example"), None, |_| {});
+    let client = client(None, None, |_| {});
+    let handshakes = Handshakes::new(HandshakeLimits::default());
+    let (ours, mut near) = duplex(64 << 10);
+    let (mut far, theirs) = duplex(64 << 10);
+    let relay = tokio::spawn(async move { copy_bidirectional(&mut near, &mut far).await });
+    let (accepted, shaken) = tokio::join!(
+        handshakes.accept(theirs, &server),
+        client.handshake(ours, &Address::Memory),
+    );
+    let mut transport = accepted.expect("the server agrees").transport;
+    let (mut end, _) = shaken.expect("the client agrees");
+    end.write_all(b"half a mess").await.expect("written");
+    end.flush().await.expect("flushed");
+    let mut read = [0; 11];
+    transport.read_exact(&mut read).await.expect("read");
+    relay.abort();
+    for end in [&mut transport, &mut end] {
+        let mut rest = Vec::new();
+        assert_eq!(end.read_to_end(&mut rest).await.expect("an end"), 0);
+    }
+    assert_eq!(handshakes.stats().connection_error.value(), 0);
 }

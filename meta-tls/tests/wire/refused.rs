@@ -401,3 +401,27 @@ async fn futures_poll(future: &mut (impl Future + Unpin)) -> bool {
     })
     .await
 }
+
+/// Whatever the bytes, a handshake ends, and leaves nothing.
+#[tokio::test]
+async fn hellos_that_are_garbled_or_cut() {
+    let ca = Ca::new("root");
+    let server = server(&ca.issue("greeter.example"), Some(ca.validation()), |_| {});
+    let hello = hello_of_a_client().await;
+    let listening = handshakes();
+    for at in 0..hello.len() {
+        let mut garbled = hello.clone();
+        garbled[at] ^= 0xa5;
+        for bytes in [&garbled[..], &hello[..at]] {
+            let (mut ours, theirs) = duplex(16 << 10);
+            ours.write_all(bytes).await.expect("written");
+            ours.shutdown().await.expect("shut down");
+            let accepted = listening.accept(theirs, &server).await;
+            accepted.expect_err("it is no handshake");
+        }
+    }
+    assert_eq!(listening.under_way(), 0);
+    assert_eq!(listening.stats().handshake.value(), 0);
+    let failed = listening.stats().connection_error.value();
+    assert_eq!(failed, 2 * hello.len() as u64);
+}

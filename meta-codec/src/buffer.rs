@@ -82,6 +82,13 @@ impl ReadBuffer {
         transport: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if !transport.may_read() {
+            if self.bytes.is_empty() {
+                // Nothing to hold while waiting.
+                self.bytes = BytesMut::new();
+            }
+            ready!(transport.poll_may_read(cx));
+        }
         if self.bytes.is_empty() {
             // The long message that wanted room has been taken.
             self.need = 0;

@@ -1,6 +1,9 @@
 //! What a connection runs over.
 
-use std::{fmt, io};
+use std::{
+    fmt, io,
+    task::{Context, Poll},
+};
 
 use futures_util::FutureExt;
 use meta_core::{Address, BoxFuture, stats::Cell};
@@ -11,9 +14,21 @@ use tokio::{
 
 /// A byte stream that can carry a connection.
 ///
-/// Anything that reads and writes will do; the one method more lets a
-/// connection that is not being read notice that its peer is gone.
+/// Anything that reads and writes will do. The methods more spare reads that
+/// would find nothing, and let a connection that is not being read notice that its
+/// peer is gone.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
+    /// Whether a read may find something. `true` where only the read can tell.
+    fn may_read(&self) -> bool {
+        true
+    }
+
+    /// Waits until a read may find something, as a read that finds nothing would.
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = cx;
+        Poll::Ready(())
+    }
+
     /// Whether the peer is known to take no more bytes: a reset or a full
     /// hang-up, not a half-close. `false` where that cannot be told.
     fn is_hung_up(&self) -> bool {
@@ -22,6 +37,14 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
 }
 
 impl Transport for TcpStream {
+    fn may_read(&self) -> bool {
+        self.try_io(Interest::READABLE, || Ok(())).is_ok()
+    }
+
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(cx).map(drop)
+    }
+
     fn is_hung_up(&self) -> bool {
         let ready = self.ready(Interest::READABLE | Interest::WRITABLE);
         matches!(ready.now_or_never(), Some(Ok(ready)) if ready.is_write_closed())
@@ -29,6 +52,14 @@ impl Transport for TcpStream {
 }
 
 impl Transport for UnixStream {
+    fn may_read(&self) -> bool {
+        self.try_io(Interest::READABLE, || Ok(())).is_ok()
+    }
+
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.poll_read_ready(cx).map(drop)
+    }
+
     fn is_hung_up(&self) -> bool {
         let ready = self.ready(Interest::READABLE | Interest::WRITABLE);
         matches!(ready.now_or_never(), Some(Ok(ready)) if ready.is_write_closed())
@@ -38,6 +69,14 @@ impl Transport for UnixStream {
 impl Transport for DuplexStream {}
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn may_read(&self) -> bool {
+        (**self).may_read()
+    }
+
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_may_read(cx)
+    }
+
     fn is_hung_up(&self) -> bool {
         (**self).is_hung_up()
     }

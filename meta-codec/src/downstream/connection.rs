@@ -51,6 +51,8 @@ pub(super) struct Connection<T, S: Service<Request>> {
     phase: Phase,
     /// The codec wants more bytes than there are.
     starved: bool,
+    /// This task is woken when there is something to read.
+    watched: bool,
     eof: bool,
     /// Bytes of a refused message that are still to come.
     skip: u64,
@@ -127,6 +129,7 @@ where
             server_calls: None,
             phase: Phase::Open,
             starved: true,
+            watched: false,
             eof: false,
             skip: 0,
             goodbye: None,
@@ -217,6 +220,8 @@ where
         let this = self.get_mut();
         let mut now = clock::read();
         loop {
+            this.calls.begin_turn();
+            this.watched &= this.drain.is_asked_by(cx);
             let event = clock::Event::begin(now);
             let turn = this.turn(cx, now);
             drop(event);

@@ -147,10 +147,15 @@ pub(crate) fn poll_write_out<T: Transport>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     while !buf.is_empty() {
-        let transport = Pin::new(&mut *transport);
         let written = match buf.contiguous() {
-            Some(bytes) => ready!(transport.poll_write(cx, bytes))?,
+            Some(bytes) => match transport.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(Pin::new(&mut *transport).poll_write(cx, bytes))?
+                }
+                written => written?,
+            },
             None => {
+                let transport = Pin::new(&mut *transport);
                 let mut slices = [IoSlice::new(&[]); MAX_SLICES];
                 let filled = buf.chunks_vectored(&mut slices);
                 let slices = slices.get(..filled).unwrap_or_default();

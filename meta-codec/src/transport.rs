@@ -14,9 +14,9 @@ use tokio::{
 
 /// A byte stream that can carry a connection.
 ///
-/// Anything that reads and writes will do. The methods more spare reads that
-/// would find nothing, and let a connection that is not being read notice that its
-/// peer is gone.
+/// Anything that reads and writes will do. The methods more spare what reads that
+/// would find nothing and writes that find room cost, and let a connection that is
+/// not being read notice that its peer is gone.
 pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// Whether a read may find something. `true` where only the read can tell.
     fn may_read(&self) -> bool {
@@ -27,6 +27,14 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = cx;
         Poll::Ready(())
+    }
+
+    /// Writes what there is room for, or fails with
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock): then `poll_write` can tell, and is
+    /// woken. For those to whom that makes a difference.
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = bytes;
+        Err(io::ErrorKind::WouldBlock.into())
     }
 
     /// Whether the peer is known to take no more bytes: a reset or a full
@@ -45,6 +53,11 @@ impl Transport for TcpStream {
         self.poll_read_ready(cx).map(drop)
     }
 
+    #[cfg(target_os = "linux")]
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_io(Interest::WRITABLE, || send(self, bytes))
+    }
+
     fn is_hung_up(&self) -> bool {
         let ready = self.ready(Interest::READABLE | Interest::WRITABLE);
         matches!(ready.now_or_never(), Some(Ok(ready)) if ready.is_write_closed())
@@ -58,6 +71,11 @@ impl Transport for UnixStream {
 
     fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(cx).map(drop)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.try_io(Interest::WRITABLE, || send(self, bytes))
     }
 
     fn is_hung_up(&self) -> bool {
@@ -75,6 +93,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         (**self).poll_may_read(cx)
+    }
+
+    fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (**self).try_write(bytes)
     }
 
     fn is_hung_up(&self) -> bool {
@@ -105,4 +127,12 @@ pub trait TransportSocket: fmt::Debug + Send + Sync + 'static {
     fn visit_stats(&self, visit: &mut dyn FnMut(&str, Cell<'_>)) {
         let _ = visit;
     }
+}
+
+/// Sends by a plain system call. glibc's is a point at which threads can be
+/// cancelled: to begin and end that takes two locked instructions.
+#[cfg(target_os = "linux")]
+fn send(socket: impl std::os::fd::AsFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = rustix::net::SendFlags::NOSIGNAL;
+    Ok(rustix::net::send(socket, bytes, flags)?)
 }

@@ -29,8 +29,15 @@ pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
         Poll::Ready(())
     }
 
+    /// Reads what is there, or fails with [`WouldBlock`](io::ErrorKind::WouldBlock):
+    /// then a read can tell, and is woken. For those to whom that makes a difference.
+    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        let _ = bytes;
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes what there is room for, or fails with
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock): then `poll_write` can tell, and is
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock): then a write can tell, and is
     /// woken. For those to whom that makes a difference.
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         let _ = bytes;
@@ -54,6 +61,11 @@ impl Transport for TcpStream {
     }
 
     #[cfg(target_os = "linux")]
+    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        receive(self, bytes, |read| self.try_io(Interest::READABLE, read))
+    }
+
+    #[cfg(target_os = "linux")]
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
         self.try_io(Interest::WRITABLE, || send(self, bytes))
     }
@@ -71,6 +83,11 @@ impl Transport for UnixStream {
 
     fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.poll_read_ready(cx).map(drop)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        receive(self, bytes, |read| self.try_io(Interest::READABLE, read))
     }
 
     #[cfg(target_os = "linux")]
@@ -93,6 +110,10 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 
     fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
         (**self).poll_may_read(cx)
+    }
+
+    fn try_read(&self, bytes: &mut [u8]) -> io::Result<usize> {
+        (**self).try_read(bytes)
     }
 
     fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -129,8 +150,30 @@ pub trait TransportSocket: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Sends by a plain system call. glibc's is a point at which threads can be
+/// Receives by a plain system call. glibc's is a point at which threads can be
 /// cancelled: to begin and end that takes two locked instructions.
+#[cfg(target_os = "linux")]
+fn receive(
+    socket: impl std::os::fd::AsFd,
+    bytes: &mut [u8],
+    try_io: impl FnOnce(&mut dyn FnMut() -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<usize> {
+    let mut count = 0;
+    let tried = try_io(&mut || {
+        (count, _) = rustix::net::recv(&socket, &mut *bytes, rustix::net::RecvFlags::empty())?;
+        match 0 < count && count < bytes.len() {
+            // There is no more, which the runtime has to know.
+            true => Err(io::ErrorKind::WouldBlock.into()),
+            false => Ok(()),
+        }
+    });
+    match tried {
+        Err(error) if count == 0 => Err(error),
+        _ => Ok(count),
+    }
+}
+
+/// Sends by a plain system call, as [`receive`] receives.
 #[cfg(target_os = "linux")]
 fn send(socket: impl std::os::fd::AsFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = rustix::net::SendFlags::NOSIGNAL;

@@ -53,6 +53,8 @@ pub(super) struct Connection<T, S: Service<Request>> {
     starved: bool,
     /// This task is woken when there is something to read.
     watched: bool,
+    /// Nothing has been read since the task was polled.
+    unread: bool,
     eof: bool,
     /// Bytes of a refused message that are still to come.
     skip: u64,
@@ -130,6 +132,7 @@ where
             phase: Phase::Open,
             starved: true,
             watched: false,
+            unread: true,
             eof: false,
             skip: 0,
             goodbye: None,
@@ -219,6 +222,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let this = self.get_mut();
         let mut now = clock::read();
+        this.unread = true;
         loop {
             this.calls.begin_turn();
             this.watched &= this.drain.is_asked_by(cx);

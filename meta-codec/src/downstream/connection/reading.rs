@@ -36,7 +36,15 @@ where
             return ControlFlow::Continue(false);
         }
         self.watched = false;
-        match self.read.poll_fill(&mut self.transport, cx) {
+        let tried = match std::mem::take(&mut self.unread) {
+            true => self.read.try_fill(&self.transport),
+            false => None,
+        };
+        let read = match tried {
+            Some(read) => Poll::Ready(read),
+            None => self.read.poll_fill(&mut self.transport, cx),
+        };
+        match read {
             Poll::Pending => {
                 // What has used up its share is woken for that alone.
                 self.watched = has_budget_remaining();

@@ -29,8 +29,10 @@ for argument in "$@"; do
     esac
     previous=$argument
 done
-# The forms are compared with each other, all through our proxy.
-[[ $protocol == thrift-forms ]] && peers=ours
+# Forms and configurations are compared with each other, all through our proxy.
+case $protocol in
+    thrift-forms | thrift-config) peers=ours ;;
+esac
 
 wants() {
     [[ -z $peers || ,$peers, == *,"$1",* ]]
@@ -78,7 +80,7 @@ fi
 
 # Two builds: one would let this crate's choice of dependency features into
 # the program that is measured.
-if [[ -z ${META_PROXY:-} ]] && { wants ours || wants ours-mux; }; then
+if [[ -z ${META_PROXY:-} && (-z $peers || ,$peers == *,ours*) ]]; then
     (cd "$root" && cargo build --release -p meta-proxy-bin) >&2
     META_PROXY=$target/release/meta-proxy
 fi

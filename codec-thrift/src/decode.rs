@@ -56,9 +56,10 @@ impl ThriftCodec {
             return self.too_long(src, transport, total, limit);
         }
         // What is not Thrift is told before it is waited for.
+        let mut plain = None;
         match transport {
             Transport::Framed => match src.get(4..).and_then(<[u8]>::first_chunk) {
-                Some(&begin) => drop(self.protocol(begin, src, 4)?),
+                Some(&begin) => plain = Some(self.protocol(begin, src, 4)?),
                 None => return Ok(Decoded::need(total)),
             },
             Transport::Header => theader::check(src)?,
@@ -68,7 +69,14 @@ impl ThriftCodec {
             return Ok(Decoded::need(total));
         }
         let frame = src.get(..total).unwrap_or(src);
-        let Ok(head) = self.head(frame, transport)? else {
+        let parsed = match plain {
+            Some(protocol) => {
+                let form = Form::new(transport, protocol);
+                Head::parse(frame, 4, form, self.limits.header_bytes)?
+            }
+            None => self.head(frame, transport)?,
+        };
+        let Ok(head) = parsed else {
             let detail = format!("frame of {length} bytes, shorter than its header");
             return Err(CodecError::malformed(detail).at(0));
         };
@@ -181,14 +189,18 @@ impl ThriftCodec {
         src: &[u8],
         at: usize,
     ) -> Result<Protocol, CodecError> {
-        let protocol = match (unsupported(begin), Protocol::of(begin)) {
-            (Some(error), _) => return Err(error.at(at)),
-            (None, Some(protocol)) => protocol,
-            (None, None) if at == 0 => return Err(unknown(src)),
-            (None, None) => {
-                let detail = format!("frame begins with {begin:02x?}, which no protocol does");
-                return Err(CodecError::malformed(detail).at(at));
-            }
+        let protocol = match Protocol::of(begin) {
+            // Nothing else begins like it.
+            Some(Protocol::Binary) => Protocol::Binary,
+            protocol => match (unsupported(begin), protocol) {
+                (Some(error), _) => return Err(error.at(at)),
+                (None, Some(protocol)) => protocol,
+                (None, None) if at == 0 => return Err(unknown(src)),
+                (None, None) => {
+                    let detail = format!("frame begins with {begin:02x?}, which no protocol does");
+                    return Err(CodecError::malformed(detail).at(at));
+                }
+            },
         };
         self.allowed(protocol, at).map(|()| protocol)
     }

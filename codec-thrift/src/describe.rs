@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use bytes::Bytes;
-use meta_core::{Attributes, MessageKind, Metadata, Status, Text, WireId};
+use meta_core::{MessageKind, Metadata, Status, Text, WireId};
 
 use crate::{
     codec::ThriftCodec,
@@ -12,8 +12,11 @@ use crate::{
     json, theader, ttheader,
 };
 
-/// Messages up to this length are kept whole for their attributes; of longer
-/// ones the header is copied, so that metadata do not pin a large body.
+/// A header up to this length is copied for the attributes where the message has a
+/// buffer to itself: that costs less than to begin sharing it.
+const COPY_HEADER_BYTES: usize = 256;
+/// Otherwise messages up to this length are kept whole; of longer ones the header
+/// is copied as well, so that metadata do not pin a large body.
 const KEEP_WHOLE_BYTES: usize = 4096;
 
 impl ThriftCodec {
@@ -47,11 +50,12 @@ impl ThriftCodec {
             Transport::TtHeader { .. } => true,
         };
         if is_told {
-            let kept = match frame.len() <= KEEP_WHOLE_BYTES {
+            let copied = kept_bytes <= COPY_HEADER_BYTES && frame.is_unique();
+            let whole = !copied && frame.len() <= KEEP_WHOLE_BYTES;
+            metadata.attributes.set_head(match whole {
                 true => frame.clone(),
                 false => Bytes::copy_from_slice(frame.get(..kept_bytes).unwrap_or(frame)),
-            };
-            metadata.attributes = Attributes::with_head(kept);
+            });
         }
         match transport {
             // Kitex's servers close after an exception, without a word where there is

@@ -101,17 +101,22 @@ pub(crate) struct IdBytes {
 impl IdBytes {
     pub(crate) fn new(protocol: Protocol, id: u32) -> Self {
         let mut bytes = [0; json::ID_BYTES];
+        if let Protocol::Binary | Protocol::OldBinary = protocol
+            && let Some(first) = bytes.first_chunk_mut()
+        {
+            *first = id.to_be_bytes();
+            return Self { bytes, width: 4 };
+        }
         let mut width = 0;
-        let mut put = |byte| {
+        let put = |byte| {
             if let Some(slot) = bytes.get_mut(width) {
                 *slot = byte;
             }
             width += 1;
         };
         match protocol {
-            Protocol::Compact => put_varint(id, put),
             Protocol::Json => json::put_number(id as i32, put),
-            _ => id.to_be_bytes().into_iter().for_each(&mut put),
+            _ => put_varint(id, put),
         }
         Self { bytes, width }
     }

@@ -51,8 +51,10 @@ fn decoding_allocates_the_metadata_and_many_attributes_at_once() {
         for (call, most) in [(plain, 1), (one, 1), (many, 2)] {
             let mut codec = codec(Role::Downstream);
             let mut src = buffer(&call.string(1, &"x".repeat(128)), 2);
-            for _ in 0..2 {
+            for n in 0..2 {
                 let (_, usage) = decode(&mut *codec, &mut src);
+                // The last has the buffer to itself; its header, if short, is copied.
+                let most = most + u64::from(n == 1);
                 assert!(usage.allocations <= most, "{form}: {usage:?}");
             }
         }

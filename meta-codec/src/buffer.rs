@@ -28,6 +28,8 @@ const MAX_SLICES: usize = 64;
 thread_local! {
     /// What this thread's connections read into: an idle one holds no buffer.
     static SCRATCH: RefCell<BytesMut> = RefCell::new(BytesMut::new());
+    /// The same, for connections whose reads are short.
+    static SHORT: RefCell<Box<[u8]>> = RefCell::new(vec![0; COPY_UP_TO_BYTES].into());
 }
 
 /// Bytes that came in and have not been decoded yet.
@@ -36,6 +38,8 @@ pub(crate) struct ReadBuffer {
     bytes: BytesMut,
     /// The whole length of the unfinished message at the front, where known.
     need: usize,
+    /// The last read took more than a short one can.
+    long: bool,
 }
 
 impl ReadBuffer {
@@ -76,12 +80,38 @@ impl ReadBuffer {
         skipped
     }
 
+    /// Reads once where that may be short and cheap; `None` where it takes
+    /// [`ReadBuffer::poll_fill`] to know more. Costs a task nothing of its share: to
+    /// be tried once each time it is polled.
+    pub(crate) fn try_fill<T: Transport>(&mut self, transport: &T) -> Option<io::Result<usize>> {
+        if self.long || !self.bytes.is_empty() {
+            return None;
+        }
+        SHORT.with_borrow_mut(|short| match transport.try_read(short) {
+            Ok(count) => {
+                self.need = 0;
+                self.long = count == short.len();
+                self.bytes = BytesMut::from(&short[..count]);
+                Some(Ok(count))
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) => Some(Err(error)),
+        })
+    }
+
     /// Reads once; `Ok(0)` is the end of the stream.
     pub(crate) fn poll_fill<T: Transport>(
         &mut self,
         transport: &mut T,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        if !transport.may_read() {
+            if self.bytes.is_empty() {
+                // Nothing to hold while waiting.
+                self.bytes = BytesMut::new();
+            }
+            ready!(transport.poll_may_read(cx));
+        }
         if self.bytes.is_empty() {
             // The long message that wanted room has been taken.
             self.need = 0;
@@ -103,6 +133,7 @@ impl ReadBuffer {
                 scratch.extend_from_slice(&self.bytes);
             }
             let read = ready!(poll_read_buf(Pin::new(transport), cx, scratch))?;
+            self.long = read > COPY_UP_TO_BYTES;
             if read > 0 {
                 self.bytes = match scratch.len() {
                     0..=COPY_UP_TO_BYTES => BytesMut::from(&scratch[..]),
@@ -140,10 +171,15 @@ pub(crate) fn poll_write_out<T: Transport>(
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<()>> {
     while !buf.is_empty() {
-        let transport = Pin::new(&mut *transport);
         let written = match buf.contiguous() {
-            Some(bytes) => ready!(transport.poll_write(cx, bytes))?,
+            Some(bytes) => match transport.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(Pin::new(&mut *transport).poll_write(cx, bytes))?
+                }
+                written => written?,
+            },
             None => {
+                let transport = Pin::new(&mut *transport);
                 let mut slices = [IoSlice::new(&[]); MAX_SLICES];
                 let filled = buf.chunks_vectored(&mut slices);
                 let slices = slices.get(..filled).unwrap_or_default();

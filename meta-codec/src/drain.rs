@@ -74,13 +74,18 @@ pub(crate) struct DrainWatch {
 }
 
 impl DrainWatch {
+    /// Whether the task is the one that asked last.
+    pub(crate) fn is_asked_by(&self, cx: &Context<'_>) -> bool {
+        let known = self.waker.as_ref();
+        known.is_some_and(|waker| waker.will_wake(cx.waker()))
+    }
+
     /// Whether the drain has begun; if not, the task is woken when it does.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         if self.drain.has_begun() {
             return true;
         }
-        let known = self.waker.as_ref();
-        if known.is_none_or(|waker| !waker.will_wake(cx.waker())) {
+        if !self.is_asked_by(cx) {
             let mut waiting = self.drain.0.lock();
             match self.key.and_then(|key| waiting.get_mut(key)) {
                 Some(waker) => waker.clone_from(cx.waker()),

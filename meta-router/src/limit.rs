@@ -30,8 +30,10 @@ impl Limit {
     }
 
     /// Takes one, if there is one left; for who will [`Limit::leave`] without fail.
+    /// In one order with that, so that who waits for it either gets what was given
+    /// back or is seen waiting.
     pub(crate) fn enter(&self) -> bool {
-        if self.used.fetch_add(1, Ordering::Relaxed) < self.max {
+        if self.used.fetch_add(1, Ordering::SeqCst) < self.max {
             return true;
         }
         self.leave();
@@ -40,7 +42,7 @@ impl Limit {
 
     /// Gives back what [`Limit::enter`] took.
     pub(crate) fn leave(&self) {
-        self.used.fetch_sub(1, Ordering::Relaxed);
+        self.used.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// One more, whatever the limit.

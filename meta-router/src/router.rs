@@ -11,7 +11,9 @@ use std::{
 
 use foldhash::fast::RandomState;
 use meta_codec::{Upstream, UpstreamStats, Wheel, now};
-use meta_core::{CodecFactory, Limits, LocalReply, ReplyKind, Request, Response, WorkerId};
+use meta_core::{
+    CodecFactory, Limits, LocalReply, ReplyKind, Request, ResolvedRoute, Response, WorkerId,
+};
 use tower_service::Service;
 
 use crate::{
@@ -125,14 +127,17 @@ impl Service<Request> for Router {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> RouteFuture {
-        RouteFuture::new(self.worker.admit(request))
+    fn call(&mut self, mut request: Request) -> RouteFuture {
+        match self.worker.admit(&mut request) {
+            Ok((route, active)) => RouteFuture::new(Exchange::new(request, route, active)),
+            Err(reply) => RouteFuture::refused(reply),
+        }
     }
 }
 
 impl WorkerRouter {
     /// Finds the cluster of a request's route, and a place for the request there.
-    fn admit(&self, mut request: Request) -> Result<Exchange, LocalReply> {
+    fn admit(&self, request: &mut Request) -> Result<(ResolvedRoute, Active), LocalReply> {
         let Some(route) = request.take_route() else {
             let operation = request.metadata().operation();
             let detail = match operation.is_empty() {
@@ -148,9 +153,9 @@ impl WorkerRouter {
         };
         let active = Active::begin(pool)?;
         if !route.route().mirrors.is_empty() {
-            self.mirror(&request, route.route());
+            self.mirror(request, route.route());
         }
-        Ok(Exchange::new(request, route, active))
+        Ok((route, active))
     }
 }
 

@@ -52,6 +52,10 @@ impl Protocol for Dubbo {
         "dubbo"
     }
 
+    fn method(&self) -> &'static str {
+        Call::small().method
+    }
+
     /// `size` counts all of the frame's body, as the header does.
     fn argument_len(&self, size: usize) -> Result<usize> {
         let len = CALLS.iter().find_map(|call| call.argument_len(size));

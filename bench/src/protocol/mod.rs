@@ -25,6 +25,9 @@ pub(crate) trait Protocol: fmt::Debug + Sync {
         None
     }
 
+    /// The method of a small request.
+    fn method(&self) -> &'static str;
+
     /// The length of the argument with which a request has the size `size`, by
     /// the protocol's own idea of size.
     fn argument_len(&self, size: usize) -> Result<usize>;

@@ -20,7 +20,7 @@ use self::transport::{Direction, TRACE_ID, Unwrapped};
 use super::{Protocol, Reply};
 use crate::pattern::Body;
 
-const METHOD: &[u8] = b"echo";
+const METHOD: &str = "echo";
 const ARGUMENT: u16 = 1;
 const SUCCESS: u16 = 0;
 
@@ -41,6 +41,10 @@ impl Protocol for Form {
         Some(*self)
     }
 
+    fn method(&self) -> &'static str {
+        METHOD
+    }
+
     /// The argument's size is the request's.
     fn argument_len(&self, size: usize) -> Result<usize> {
         Ok(size)
@@ -59,7 +63,7 @@ impl Protocol for Form {
         let id = id as u32;
         let head = Head {
             kind: CALL,
-            name: METHOD,
+            name: METHOD.as_bytes(),
             id,
             field: ARGUMENT,
         };
@@ -103,7 +107,7 @@ impl Protocol for Form {
             String::from_utf8_lossy(&value[..value.len().min(200)])
         );
         ensure!(
-            head.name == METHOD,
+            head.name == METHOD.as_bytes(),
             "reply to method {:?}",
             String::from_utf8_lossy(head.name)
         );

@@ -85,7 +85,7 @@ const CASE: Case = Case {
 };
 
 /// All protocols.
-pub(crate) const PLANS: [Plan; 3] = [
+pub(crate) const PLANS: [Plan; 4] = [
     Plan {
         name: "thrift",
         protocol: "thrift",
@@ -113,7 +113,19 @@ pub(crate) const PLANS: [Plan; 3] = [
             Column::ours_in(Form::TtheaderFramed),
             Column::ours_in(Form::FramedJson),
         ],
-        cases: THRIFT_FORMS,
+        cases: SMALL,
+        memory_limits: None,
+    },
+    Plan {
+        name: "thrift-config",
+        protocol: "thrift",
+        columns: &[
+            Column::of(Peer::Ours),
+            Column::of(Peer::OursRun),
+            Column::of(Peer::OursFewRoutes),
+            Column::of(Peer::OursManyRoutes),
+        ],
+        cases: SMALL,
         memory_limits: None,
     },
     Plan {
@@ -167,7 +179,8 @@ const THRIFT: &[Case] = &[
     },
 ];
 
-const THRIFT_FORMS: &[Case] = &[
+/// Where most of the cost is that of a message.
+const SMALL: &[Case] = &[
     Case {
         name: "128b-1",
         ..CASE

@@ -1,5 +1,6 @@
 //! The suite: every case against every peer, in interleaved rounds.
 
+mod bootstrap;
 mod cases;
 mod column;
 mod measure;
@@ -35,7 +36,8 @@ const ALL: &str = "all";
 /// Options of the `suite` command.
 #[derive(Args, Debug)]
 pub(crate) struct SuiteArgs {
-    /// Only this protocol, or `all`. `thrift-forms` compares Thrift's forms.
+    /// Only this protocol, or `all`. `thrift-forms` compares Thrift's forms,
+    /// `thrift-config` ways to configure our proxy.
     #[arg(long, default_value = ALL, value_name = "NAME")]
     #[arg(value_parser = [&[ALL], &cases::protocols()[..]].concat())]
     protocol: String,

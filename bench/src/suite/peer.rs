@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
+use super::bootstrap::{self, socket};
 use super::cases::Limits;
 use crate::protocol::Protocol;
 
@@ -23,6 +24,16 @@ pub(crate) enum Peer {
     Ours,
     /// meta-proxy with `--multiplexing`.
     OursMux,
+    /// meta-proxy with a bootstrap file that says what `quick` does.
+    OursRun,
+    /// meta-proxy with a bootstrap file of 10 exact routes.
+    #[serde(rename = "ours-10-routes")]
+    #[value(name = "ours-10-routes")]
+    OursFewRoutes,
+    /// meta-proxy with a bootstrap file of 10,000 exact routes.
+    #[serde(rename = "ours-10k-routes")]
+    #[value(name = "ours-10k-routes")]
+    OursManyRoutes,
     /// Envoy with the protocol's own filter.
     Envoy,
     /// Envoy's generic proxy with its codec for the protocol.
@@ -37,12 +48,25 @@ impl Peer {
         self != Self::Direct
     }
 
+    /// How many routes a bootstrap file of ours has that look at the method; 0
+    /// for one that takes all calls.
+    fn routes(self) -> usize {
+        match self {
+            Self::OursFewRoutes => 10,
+            Self::OursManyRoutes => 10_000,
+            _ => 0,
+        }
+    }
+
     /// The name on the command line and in the tables.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
             Self::Ours => "ours",
             Self::OursMux => "ours-mux",
+            Self::OursRun => "ours-run",
+            Self::OursFewRoutes => "ours-10-routes",
+            Self::OursManyRoutes => "ours-10k-routes",
             Self::Envoy => "envoy",
             Self::EnvoyGeneric => "envoy-generic",
             Self::Haproxy => "haproxy",
@@ -75,7 +99,11 @@ impl Binaries {
     fn program(&self, peer: Peer) -> Option<&Path> {
         match peer {
             Peer::Direct => None,
-            Peer::Ours | Peer::OursMux => Some(&self.meta_proxy),
+            Peer::Ours
+            | Peer::OursMux
+            | Peer::OursRun
+            | Peer::OursFewRoutes
+            | Peer::OursManyRoutes => Some(&self.meta_proxy),
             Peer::Envoy | Peer::EnvoyGeneric => Some(&self.envoy),
             Peer::Haproxy => Some(&self.haproxy),
         }
@@ -128,6 +156,13 @@ impl Binaries {
                     command.arg("--multiplexing");
                 }
             }
+            Peer::OursRun | Peer::OursFewRoutes | Peer::OursManyRoutes => {
+                let file = work_dir.join(format!("{peer}.yaml"));
+                let config = bootstrap::of(protocol, peer.routes(), listen, upstream);
+                fs::write(&file, config)?;
+                command.arg("run").arg("--config-path").arg(file);
+                command.args(["--concurrency", "1", "--log-level", "warn"]);
+            }
             Peer::Envoy | Peer::EnvoyGeneric => {
                 let filter = match peer {
                     Peer::Envoy => Some(protocol.envoy_filter()),
@@ -151,13 +186,6 @@ impl Binaries {
 }
 
 fn envoy_config(filter: &str, limits: Limits, listen: SocketAddr, upstream: SocketAddr) -> String {
-    let socket = |address: SocketAddr| {
-        format!(
-            "{{socket_address: {{address: {}, port_value: {}}}}}",
-            address.ip(),
-            address.port()
-        )
-    };
     let buffer = limits.envoy_buffer_bytes.map_or(String::new(), |bytes| {
         format!("\n    per_connection_buffer_limit_bytes: {bytes}")
     });

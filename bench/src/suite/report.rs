@@ -197,7 +197,12 @@ impl Report {
                 format!("  target {bound}  {verdict}")
             });
         let pair = format!("{ours}/{other}");
-        let width = if ours.form.is_some() { 31 } else { 19 };
+        let columns = self
+            .plan
+            .columns
+            .iter()
+            .map(|column| column.to_string().len());
+        let width = 2 * columns.max().unwrap_or(0) + 2;
         format!(
             "CPU {pair:<width$}{:.3} ({:.3}-{:.3}){target}",
             ratio.median, ratio.lowest, ratio.highest

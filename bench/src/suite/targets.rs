@@ -12,12 +12,14 @@ pub(crate) const STARTED_MIB: f64 = 12.0;
 pub(crate) const CONNECTED_MIB: f64 = 30.0;
 
 /// The peers whose CPU times are set against each other in every case.
-const PAIRS: [(Peer, Peer); 5] = [
+const PAIRS: [(Peer, Peer); 7] = [
     (Peer::Ours, Peer::Envoy),
     (Peer::Ours, Peer::EnvoyGeneric),
     (Peer::Ours, Peer::Haproxy),
     (Peer::OursMux, Peer::Envoy),
     (Peer::OursMux, Peer::Haproxy),
+    (Peer::OursRun, Peer::Ours),
+    (Peer::OursManyRoutes, Peer::OursFewRoutes),
 ];
 
 /// The columns whose CPU times are set against each other in every case: some
@@ -63,6 +65,8 @@ fn thrift(case: &str, ours: Peer, other: Peer) -> Option<f64> {
         ("128b-1", Peer::OursMux, Peer::Envoy) => 0.4,
         ("128b-16", Peer::OursMux, Peer::Envoy) => 0.1,
         ("128b-16", Peer::OursMux, Peer::Haproxy) => 1.6,
+        (_, Peer::OursRun, Peer::Ours) => 1.03,
+        (_, Peer::OursManyRoutes, Peer::OursFewRoutes) => 1.05,
         _ => return None,
     };
     Some(bound)

@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
@@ -29,7 +29,10 @@ pub(super) struct Calls<F> {
     expected: usize,
     /// The same, since there were none.
     peak: usize,
-    /// The slots whose futures want to be polled.
+    /// Whether a call that is alone, in the first slot, wants to be polled;
+    /// `None` while there are several, or none.
+    alone: Option<bool>,
+    /// Of several calls: the slots whose futures want to be polled.
     woken: Woken,
     /// The bytes of the requests.
     bytes: usize,
@@ -92,6 +95,7 @@ impl<F> Calls<F> {
             vacant: Vec::new(),
             expected: 1,
             peak: 0,
+            alone: None,
             woken: Woken::new(),
             bytes: 0,
             highest_id: 0,
@@ -136,7 +140,15 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
             slot.blocked = predecessor.is_some();
         }
         self.peak = self.peak.max(self.len());
-        self.woken.begin(key);
+        if self.slots.len() == 1 {
+            self.alone = Some(true);
+        } else {
+            if self.alone.take().is_some() {
+                // From here on it is polled with a waker of its own.
+                self.woken.begin(0);
+            }
+            self.woken.begin(key);
+        }
         if wants_answer {
             self.highest_id = self.highest_id.max(id);
             self.youngest = Some(key);
@@ -175,8 +187,35 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
         self.predecessor(id, in_order).is_some()
     }
 
+    /// Takes note that the task was woken: perhaps by a call that is alone, which
+    /// has the task's own waker. That spares it what finding one of several costs.
+    pub(super) fn begin_turn(&mut self) {
+        self.alone = self.alone.map(|_| true);
+    }
+
     /// The next answer that may leave, in the order in which answers may.
     pub(super) fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<(Entry, Answer)> {
+        match self.alone {
+            Some(true) => self.poll_alone(cx),
+            Some(false) => Poll::Pending,
+            None => self.poll_woken(cx),
+        }
+    }
+
+    fn poll_alone(&mut self, cx: &mut Context<'_>) -> Poll<(Entry, Answer)> {
+        self.alone = Some(false);
+        let slot = self.slots.first_mut();
+        let Some(future) = slot.and_then(|slot| slot.future.as_mut()) else {
+            return Poll::Pending;
+        };
+        let answer = ready!(Pin::new(future).poll(cx));
+        match self.remove(0) {
+            Some(entry) => Poll::Ready((entry, answer)),
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_woken(&mut self, cx: &mut Context<'_>) -> Poll<(Entry, Answer)> {
         for _ in 0..=2 * self.len() {
             let Poll::Ready((key, waker)) = self.woken.poll_next(cx) else {
                 return Poll::Pending;
@@ -223,6 +262,7 @@ impl<F: Future<Output = Answer> + Unpin> Calls<F> {
             self.highest_id = 0;
             self.expected = std::mem::take(&mut self.peak).clamp(1, MAX_EXPECTED);
             self.slots = Vec::new();
+            self.alone = None;
             self.vacant.clear();
             self.vacant.shrink_to(MAX_EXPECTED);
             self.woken.shrink_to(KEEP_WAKERS);

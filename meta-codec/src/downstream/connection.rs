@@ -51,6 +51,10 @@ pub(super) struct Connection<T, S: Service<Request>> {
     phase: Phase,
     /// The codec wants more bytes than there are.
     starved: bool,
+    /// This task is woken when there is something to read.
+    watched: bool,
+    /// Nothing has been read since the task was polled.
+    unread: bool,
     eof: bool,
     /// Bytes of a refused message that are still to come.
     skip: u64,
@@ -127,6 +131,8 @@ where
             server_calls: None,
             phase: Phase::Open,
             starved: true,
+            watched: false,
+            unread: true,
             eof: false,
             skip: 0,
             goodbye: None,
@@ -216,7 +222,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<CloseReason> {
         let this = self.get_mut();
         let mut now = clock::read();
+        this.unread = true;
         loop {
+            this.calls.begin_turn();
+            this.watched &= this.drain.is_asked_by(cx);
             let event = clock::Event::begin(now);
             let turn = this.turn(cx, now);
             drop(event);

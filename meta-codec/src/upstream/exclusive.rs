@@ -126,6 +126,7 @@ impl<T: Transport> Exclusive<T> {
     /// Where the connection breaks or the response cannot be read; retriable if
     /// not one byte of the request was taken.
     pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, LocalReply>> {
+        let mut unread = true;
         loop {
             if self.unwritten
                 && let Poll::Ready(Err(error)) = self.poll_write(cx)
@@ -138,7 +139,15 @@ impl<T: Transport> Exclusive<T> {
                 if std::mem::take(&mut self.watched) && self.write_error.is_none() {
                     return Poll::Pending;
                 }
-                let read = match self.read.poll_fill(&mut self.transport, cx) {
+                let tried = match std::mem::take(&mut unread) {
+                    true => self.read.try_fill(&self.transport),
+                    false => None,
+                };
+                let read = match tried {
+                    Some(read) => Poll::Ready(read),
+                    None => self.read.poll_fill(&mut self.transport, cx),
+                };
+                let read = match read {
                     Poll::Ready(read) => read,
                     Poll::Pending => match self.write_error.take() {
                         Some(error) => return Poll::Ready(Err(self.fail(Some(error), false))),

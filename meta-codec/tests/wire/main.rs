@@ -33,6 +33,7 @@ mod setup;
 mod shared;
 mod shared_end;
 mod slow_server;
+mod spared;
 mod streams;
 mod timers;
 mod types;

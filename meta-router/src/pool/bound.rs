@@ -85,7 +85,7 @@ impl PoolShared {
 
     /// Whether anyone waits, so that whoever comes now has to wait as well.
     pub(super) fn is_awaited(&self) -> bool {
-        self.queued.load(Ordering::Relaxed) > 0
+        self.queued.load(Ordering::SeqCst) > 0
     }
 
     /// Room for a connection: one of the limit's, or this worker's first.
@@ -132,6 +132,10 @@ impl PoolShared {
     /// There may be room: who has waited longest looks again, and whoever takes
     /// the room or goes wakes the next.
     pub(super) fn wake(&self) {
+        if !self.is_awaited() {
+            // Whoever comes to wait after this look finds what there is.
+            return;
+        }
         let mut queue = self.queue();
         if let Some((_, waker)) = queue.wakers.pop_first() {
             drop(queue);
@@ -167,7 +171,7 @@ impl Waiting {
         stats.upstream_cx_overflow.inc();
         stats.upstream_rq_pending_total.inc();
         stats.upstream_rq_pending_active.inc();
-        pool.queued.fetch_add(1, Ordering::Relaxed);
+        pool.queued.fetch_add(1, Ordering::SeqCst);
         let mut queue = pool.queue();
         let number = queue.next_number;
         queue.next_number += 1;

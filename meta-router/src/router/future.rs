@@ -24,11 +24,12 @@ enum State {
 }
 
 impl RouteFuture {
-    pub(super) fn new(exchange: Result<Exchange, LocalReply>) -> Self {
-        Self(match exchange {
-            Ok(exchange) => State::Running(exchange),
-            Err(reply) => State::Ended(Some(reply)),
-        })
+    pub(super) fn new(exchange: Exchange) -> Self {
+        Self(State::Running(exchange))
+    }
+
+    pub(super) fn refused(reply: LocalReply) -> Self {
+        Self(State::Ended(Some(reply)))
     }
 }
 

@@ -73,6 +73,11 @@ impl Call {
         }
     }
 
+    /// The call that short arguments are sent with.
+    pub(super) fn small() -> &'static Self {
+        &CALLS[0]
+    }
+
     /// The call that an argument of this length is sent with.
     pub(super) fn with_argument(len: usize) -> &'static Self {
         &CALLS[usize::from(len >= LONG)]

@@ -1,5 +1,7 @@
 //! Reading: from bytes to calls.
 
+use tokio::task::coop::has_budget_remaining;
+
 use super::*;
 
 /// The longest message that is skipped rather than cut off.
@@ -11,36 +13,60 @@ where
     S: Service<Request, Response = Response, Error = LocalReply>,
     S::Future: Unpin,
 {
-    /// Reads once and decodes all that is whole; `true` if there was anything.
+    /// Reads once and decodes all that is whole; `true` if there is more to do.
     pub(super) fn read_some(
         &mut self,
         cx: &mut Context<'_>,
         now: Instant,
     ) -> ControlFlow<CloseReason, bool> {
-        if self.starved {
-            if self.eof || self.may_not_read() {
-                return ControlFlow::Continue(false);
+        if self.starved && !self.fill(cx, now)? {
+            return ControlFlow::Continue(false);
+        }
+        let taken = self.decode_all(cx, now)?;
+        if self.starved && matches!(self.phase, Phase::Open) {
+            // Mostly there is nothing more: it takes no further round to see that.
+            return self.fill(cx, now);
+        }
+        ControlFlow::Continue(taken)
+    }
+
+    /// Reads once, where that is allowed; `true` if there was anything.
+    fn fill(&mut self, cx: &mut Context<'_>, now: Instant) -> ControlFlow<CloseReason, bool> {
+        if self.eof || self.may_not_read() || self.watched && !self.transport.may_read() {
+            return ControlFlow::Continue(false);
+        }
+        self.watched = false;
+        let tried = match std::mem::take(&mut self.unread) {
+            true => self.read.try_fill(&self.transport),
+            false => None,
+        };
+        let read = match tried {
+            Some(read) => Poll::Ready(read),
+            None => self.read.poll_fill(&mut self.transport, cx),
+        };
+        match read {
+            Poll::Pending => {
+                // What has used up its share is woken for that alone.
+                self.watched = has_budget_remaining();
+                ControlFlow::Continue(false)
             }
-            match self.read.poll_fill(&mut self.transport, cx) {
-                Poll::Pending => return ControlFlow::Continue(false),
-                Poll::Ready(Err(error)) => return ControlFlow::Break(CloseReason::Broken(error)),
-                Poll::Ready(Ok(0)) => {
-                    self.eof = true;
-                    if !self.read.is_empty() {
-                        // The client gave up amid a message.
-                        self.shared.stats.request_decoding_error.inc();
-                    }
-                    return ControlFlow::Continue(false);
+            Poll::Ready(Err(error)) => ControlFlow::Break(CloseReason::Broken(error)),
+            Poll::Ready(Ok(0)) => {
+                self.eof = true;
+                if !self.read.is_empty() {
+                    // The client gave up amid a message.
+                    self.shared.stats.request_decoding_error.inc();
                 }
-                Poll::Ready(Ok(count)) => {
-                    let stats = &self.shared.stats;
-                    stats.downstream_cx_rx_bytes_total.add(count as u64);
-                    self.last_activity = now;
-                    self.starved = false;
-                }
+                ControlFlow::Continue(false)
+            }
+            Poll::Ready(Ok(count)) => {
+                let stats = &self.shared.stats;
+                stats.downstream_cx_rx_bytes_total.add(count as u64);
+                self.last_activity = now;
+                self.starved = false;
+                ControlFlow::Continue(true)
             }
         }
-        self.decode_all(cx, now)
     }
 
     /// `true` if anything was taken off the buffer.
@@ -62,7 +88,7 @@ where
                 Err(error) => self.refuse(error, now),
             }
         }
-        ControlFlow::Continue(self.starved || self.read.len() < before)
+        ControlFlow::Continue(self.read.len() < before)
     }
 
     /// Takes note of what could not be decoded.

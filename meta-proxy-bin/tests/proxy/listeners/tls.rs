@@ -238,6 +238,30 @@ async fn tls_to_plain_text_is_refused() {
     until_empty(&running).await;
 }
 
+/// Thrift would take the first bytes for a message too long, and skip it for ever.
+#[tokio::test]
+async fn tls_to_plain_thrift_is_refused_at_once() {
+    let ca = Ca::new();
+    let log = LogFile::new("tls-to-plain");
+    let mut plain = chain("one", ChainMatch::default());
+    plain.codec = "aeraki.meta_protocol.codec.thrift".into();
+    plain.access_log = vec![log.config("%RESPONSE_CODE_DETAILS%")];
+    let (snapshot, _servers) = snapshot(vec![plain], &["one"]).await;
+    let mut registry = meta_proxy::Registry::new();
+    registry.codec(codec_thrift::Thrift).expect("it is empty");
+    let builder = meta_proxy::Proxy::builder(registry)
+        .snapshot(snapshot)
+        .workers(meta_proxy::Workers::own(1));
+    let builder = builder.listener("in", loopback());
+    let running = builder.start().await.expect("it starts");
+    assert_eq!(ask(&running, &ca.client("one.example", &[])).await, None);
+    let name = "meta_protocol.in.request_decoding_error";
+    assert_eq!(super::stat(&running, name), 1);
+    until_empty(&running).await;
+    running.handle().drain(PATIENCE).await;
+    log.has(&["bad_request".to_owned()]).await;
+}
+
 #[tokio::test]
 async fn half_a_handshake_ends_at_the_timeout() {
     let ca = Ca::new();

@@ -73,6 +73,12 @@ impl ReadBuffer {
         Ok(None)
     }
 
+    /// Whether these are the first bytes of a TLS client: a record of its handshake,
+    /// which begins with its hello.
+    pub(crate) fn begins_with_tls(&self) -> bool {
+        matches!(*self.bytes, [22, 3, 0..=4, _, _, 1, ..])
+    }
+
     /// Drops up to `count` bytes from the front; returns how many.
     pub(crate) fn skip(&mut self, count: u64) -> u64 {
         let skipped = count.min(self.bytes.len() as u64);

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     dispatch::Dispatcher,
-    listener::Listener,
+    listener::{Listener, Place},
     socket::{Accepted, Listening, Queue},
 };
 
@@ -70,22 +70,19 @@ impl Acceptor {
     }
 
     async fn take(&mut self, accepted: Accepted) {
-        if self.listener.is_full() {
-            self.listener.overflow.inc();
+        let Ok(place) = Place::take(&self.listener) else {
             tracing::debug!(
                 listener = %self.listener.config.name,
                 remote = %accepted.remote,
                 "connection refused: there are as many as there may be"
             );
             return;
-        }
-        self.dispatcher
-            .dispatch(accepted, self.index, &self.listener)
-            .await;
+        };
+        self.dispatcher.dispatch(accepted, self.index, place).await;
     }
 
     fn count(&self, error: &io::Error) {
-        self.listener.accept_errors.inc();
+        self.listener.stats.downstream_cx_accept_error.inc();
         let listener = &self.listener.config.name;
         match concerns_one_connection(error) {
             true => tracing::debug!(%listener, %error, "cannot accept a connection"),

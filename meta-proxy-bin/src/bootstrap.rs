@@ -13,7 +13,9 @@ use meta_tls::{ClientTls, TlsConfigError, TlsContexts};
 use crate::{
     builder::ProxyBuilder,
     config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
+    listener::ChainIndex,
     registry::{LookupError, Registry},
+    socket::ListenSocket,
 };
 
 /// Codecs and filters that bootstraps of this family name, and that are to come.
@@ -62,8 +64,9 @@ impl ProxyBuilder {
             return Err(LoadError { problems });
         }
         let mut builder = self.snapshot(snapshot);
+        builder = builder.max_connections(bootstrap.max_connections);
         for listener in &bootstrap.listeners {
-            builder = builder.listener(listener.name.clone(), listener.address.clone());
+            builder = builder.listener(listener.name.clone(), socket(listener));
         }
         if let Some(Address::Ip(address)) = &bootstrap.admin {
             builder = builder.admin(*address);
@@ -83,10 +86,7 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
     for listener in &bootstrap.listeners {
         let chains = listener.filter_chains.iter();
         let chains: Vec<_> = chains.chain(&listener.default_filter_chain).collect();
-        if chains.len() > 1 || chains.iter().any(|c| c.matches != Default::default()) {
-            let text = "filter chains that are chosen by a match are not implemented yet";
-            problems.push(listener.place.problem(Severity::Unsupported, text));
-        }
+        problems.extend(overlap(listener));
         for chain in chains {
             problems.extend(check_tls(chain, &contexts));
             check_chain(chain, registry, &mut problems);
@@ -106,14 +106,8 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
 
 /// What keeps the TLS of a chain from being used.
 fn check_tls(chain: &FilterChain, contexts: &TlsContexts) -> Option<Problem> {
-    let tls = chain.tls.clone()?;
-    Some(match contexts.server(tls) {
-        Ok(_) => {
-            let text = "TLS on listeners is not implemented yet";
-            chain.place.problem(Severity::Unsupported, text)
-        }
-        Err(error) => tls_problem(&chain.place, &error),
-    })
+    let made = contexts.server(chain.tls.clone()?);
+    made.err().map(|error| tls_problem(&chain.place, &error))
 }
 
 /// What secures the connections of a cluster; its files are read.
@@ -133,6 +127,18 @@ fn tls_problem(place: &Place, error: &TlsConfigError) -> Problem {
     let mut place = place.clone();
     place.path.push_str(".transport_socket");
     place.problem(Severity::Error, error.to_string())
+}
+
+/// Two chains that are for the same connections.
+fn overlap(listener: &Listener) -> Option<Problem> {
+    let chains = &listener.filter_chains;
+    let overlap = ChainIndex::new(chains.iter().map(|chain| &chain.matches)).err()?;
+    let (first, second) = (chains.get(overlap.first)?, chains.get(overlap.second)?);
+    let text = format!(
+        "it is for connections that {} is for already",
+        first.place.path
+    );
+    Some(second.place.problem(Severity::Error, text))
 }
 
 fn check_chain(chain: &FilterChain, registry: &Registry, problems: &mut Vec<Problem>) {
@@ -191,9 +197,26 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
         };
         let mut config = ListenerConfig::with_chains(listener.name.clone(), chains);
         config.default_chain = default_chain;
+        config.stat_prefix.clone_from(&listener.stat_prefix);
+        config.filters = listener.filters.clone();
+        config.max_connections = listener.max_connections;
+        config.ignore_global_limit = listener.ignore_global_limit;
         snapshot.listeners.push(config);
     }
     snapshot
+}
+
+/// Where a listener listens, and how.
+fn socket(listener: &Listener) -> ListenSocket {
+    let socket = |address: &Address, settings| match listener.bind_to_port {
+        true => ListenSocket::from(address.clone()).with_settings(settings),
+        false => ListenSocket::handed_over(address.clone()).with_settings(settings),
+    };
+    let first = socket(&listener.address, &listener.socket);
+    let more = listener.additional_addresses.iter();
+    more.fold(first, |all, (address, settings)| {
+        all.and(socket(address, settings))
+    })
 }
 
 /// Has all clients share the connections to the clusters named.
@@ -212,6 +235,7 @@ fn chain_config(listener: &Listener, chain: &FilterChain) -> Option<FilterChainC
     let mut config = FilterChainConfig::new(proxy.stat_prefix.clone(), codec, routes.clone());
     config.name = chain.name.as_str().into();
     config.matches = chain.matches.clone();
+    config.tls.clone_from(&chain.tls);
     config.filters = proxy.filters.iter().map(extension).collect();
     config.access_log = proxy.access_log.clone();
     config.connection.idle_timeout = proxy.idle_timeout;

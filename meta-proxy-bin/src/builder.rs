@@ -18,11 +18,12 @@ use meta_tls::TlsContexts;
 use crate::{
     config::{ListenerConfig, Snapshot},
     error::StartError,
+    hand_off::HandOff,
     handle::{Handle, Running},
-    listener::Listener,
+    listener::{Gate, Listener, Parts},
     registry::Registry,
-    socket::{Bound, ListenSocket, Listening},
-    supervisor::{Shared, Supervisor},
+    socket::{Bound, ListenSocket},
+    supervisor::{Shared, Site, Supervisor},
     worker::Plan,
 };
 
@@ -44,6 +45,7 @@ impl Proxy {
             on_rest: None,
             access_logs: AccessLogs::default(),
             tls: TlsContexts::new(),
+            max_connections: None,
             connector: Arc::new(TcpConnector::default()),
             resolver: Arc::new(DnsResolver::new()),
             warm_up: Duration::from_secs(5),
@@ -99,6 +101,7 @@ pub struct ProxyBuilder {
     on_rest: Option<fn()>,
     access_logs: AccessLogs,
     tls: TlsContexts,
+    max_connections: Option<usize>,
     connector: Arc<dyn Connect>,
     resolver: Arc<dyn Resolve>,
     warm_up: Duration,
@@ -177,6 +180,13 @@ impl ProxyBuilder {
         self
     }
 
+    /// Connections that all listeners together may have open; what comes beyond is
+    /// closed and counted, unless the listener is not to heed it. Default: no bound.
+    pub fn max_connections(mut self, max: Option<usize>) -> Self {
+        self.max_connections = max;
+        self
+    }
+
     /// How connections to endpoints are made. Default: [`TcpConnector`].
     pub fn connector(mut self, connector: Arc<dyn Connect>) -> Self {
         self.connector = connector;
@@ -221,33 +231,40 @@ impl ProxyBuilder {
             on_rest,
             access_logs,
             tls,
+            max_connections,
             connector,
             resolver,
             warm_up,
         } = self;
         let clusters = Clusters::new(snapshot.clusters.clone()).map_err(StartError::Clusters)?;
+        let parts = Parts {
+            registry: &registry,
+            logs: &access_logs,
+            tls: &tls,
+            gate: &Arc::new(Gate::new(max_connections)),
+        };
         let mut openings = Vec::with_capacity(snapshot.listeners.len());
-        for (config, socket) in pair(snapshot.listeners, sockets)? {
-            let listener = Arc::new(Listener::new(config, &registry, &access_logs)?);
-            openings.push(Opening::bind(listener, socket)?);
+        let mut hand_off = HandOff::default();
+        for (index, (config, socket)) in pair(snapshot.listeners, sockets)?.into_iter().enumerate()
+        {
+            let listener = Arc::new(Listener::new(config, parts)?);
+            openings.push(Opening::bind(listener, socket, |address, takes_ipv4| {
+                hand_off.add(address, takes_ipv4, index);
+            })?);
         }
         let admin = admin.map(bind_admin).transpose()?;
         let plan = Plan {
             listeners: openings.iter().map(|o| o.listener.clone()).collect(),
+            hand_off,
             clusters,
             connector,
             on_rest,
             access_logs,
             tls: tls.clone(),
         };
-        let addresses = openings.iter().map(|o| o.address.clone()).collect();
+        let sites = openings.iter().map(Opening::site).collect();
         let admin_address = admin.as_ref().map(|(_, address)| *address);
-        let shared = Arc::new(Shared::new(
-            plan,
-            snapshot.clusters,
-            addresses,
-            admin_address,
-        ));
+        let shared = Arc::new(Shared::new(plan, snapshot.clusters, sites, admin_address));
         let mut supervisor = Supervisor::new(shared.clone(), lame_duck);
         if let Some((socket, address)) = admin {
             supervisor
@@ -257,8 +274,17 @@ impl ProxyBuilder {
         let dispatcher = supervisor.start_workers(&workers).await?;
         supervisor.discover(resolver, warm_up).await;
         for (index, opening) in openings.into_iter().enumerate() {
-            let (listener, socket) = opening.listen()?;
-            supervisor.accept(index, listener, socket, dispatcher.clone());
+            let listener = opening.listener;
+            for (address, socket) in opening.sockets {
+                // Of two sockets that may reuse an address, the second to listen fails.
+                let socket = socket.listen().map_err(|source| {
+                    let address = address.to_string();
+                    listen_error(&listener, address, source)
+                })?;
+                if let Some(socket) = socket {
+                    supervisor.accept(index, listener.clone(), socket, dispatcher.clone());
+                }
+            }
         }
         supervisor.watch_secrets(tls);
         // The last way to the workers has to go with the acceptors.
@@ -281,39 +307,43 @@ impl fmt::Debug for ProxyBuilder {
     }
 }
 
-/// A listener that has its address and does not listen yet.
+/// A listener that has its addresses and does not listen yet.
 struct Opening {
     listener: Arc<Listener>,
-    address: Address,
-    socket: Bound,
+    sockets: Vec<(Address, Bound)>,
 }
 
 impl Opening {
-    fn bind(listener: Arc<Listener>, socket: ListenSocket) -> Result<Self, StartError> {
-        let wanted = socket.describe();
-        let bound = socket.bind().and_then(|socket| {
-            let address = socket.address()?;
-            Ok((address, socket))
-        });
-        match bound {
-            Ok((address, socket)) => Ok(Self {
-                listener,
-                address,
-                socket,
-            }),
-            Err(source) => Err(listen_error(&listener, wanted, source)),
+    /// Binds the sockets of a listener; `tell` hears of each address, and whether it
+    /// stands for those of IPv4 too.
+    fn bind(
+        listener: Arc<Listener>,
+        socket: ListenSocket,
+        mut tell: impl FnMut(&Address, bool),
+    ) -> Result<Self, StartError> {
+        let mut sockets = Vec::new();
+        for part in socket.into_parts() {
+            let (wanted, takes_ipv4) = (part.describe(), part.takes_ipv4());
+            let bound = part.bind().and_then(|socket| {
+                let address = socket.address()?;
+                Ok((address, socket))
+            });
+            match bound {
+                Ok((address, socket)) => {
+                    tell(&address, takes_ipv4);
+                    sockets.push((address, socket));
+                }
+                Err(source) => return Err(listen_error(&listener, wanted, source)),
+            }
         }
+        Ok(Self { listener, sockets })
     }
 
-    fn listen(self) -> Result<(Arc<Listener>, Listening), StartError> {
-        match self.socket.listen() {
-            Ok(socket) => Ok((self.listener, socket)),
-            // Of two sockets that may reuse an address, the second to listen fails.
-            Err(source) => Err(listen_error(
-                &self.listener,
-                self.address.to_string(),
-                source,
-            )),
+    fn site(&self) -> Site {
+        let sockets = self.sockets.iter();
+        Site {
+            addresses: sockets.map(|(address, _)| address.clone()).collect(),
+            listens: self.sockets.iter().any(|(_, socket)| socket.listens()),
         }
     }
 }

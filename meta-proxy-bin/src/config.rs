@@ -5,8 +5,9 @@ use std::sync::Arc;
 use meta_codec::DownstreamConfig;
 use meta_core::Limits;
 use meta_filters::access_log::AccessLogConfig;
-use meta_rds::ChainMatch;
+use meta_rds::{ChainMatch, ListenerFilters};
 use meta_router::{ClusterConfig, RouteTable};
+use meta_tls::{HandshakeLimits, ServerTlsConfig};
 use serde_json::Value;
 
 /// All that a proxy serves: where requests come in, and where they can go.
@@ -27,13 +28,27 @@ pub struct Snapshot {
 pub struct ListenerConfig {
     /// Its name, unique in the process.
     pub name: Arc<str>,
-    /// What becomes of its connections.
+    /// What its statistics stand under, `listener.<stat_prefix>.`. Default: its
+    /// address.
+    pub stat_prefix: Option<Arc<str>>,
+    /// What looks at its connections before a chain is chosen. Where chains are
+    /// chosen by what TLS clients ask for, one that finds it out is there in any case,
+    /// as the last. Default: none.
+    pub filters: ListenerFilters,
+    /// What becomes of its connections. No two may be for the same ones.
     pub chains: Vec<FilterChainConfig>,
     /// What becomes of those that match no chain. Default: they are closed.
     pub default_chain: Option<FilterChainConfig>,
-    /// Connections open at a time; what comes beyond is closed and counted.
-    /// Default: no bound but the process's own, its file descriptors.
+    /// Bounds on the TLS handshakes under way.
+    pub handshakes: HandshakeLimits,
+    /// Connections open at a time, also those for which no chain has been chosen yet;
+    /// what comes beyond is closed and counted. Default: no bound but the process's
+    /// own, its file descriptors.
     pub max_connections: Option<usize>,
+    /// Whether it takes connections beyond
+    /// [`ProxyBuilder::max_connections`](crate::ProxyBuilder::max_connections); they
+    /// count all the same. Default: no.
+    pub ignore_global_limit: bool,
 }
 
 impl ListenerConfig {
@@ -52,9 +67,13 @@ impl ListenerConfig {
     pub fn with_chains(name: impl Into<Arc<str>>, chains: Vec<FilterChainConfig>) -> Self {
         Self {
             name: name.into(),
+            stat_prefix: None,
+            filters: ListenerFilters::default(),
             chains,
             default_chain: None,
+            handshakes: HandshakeLimits::default(),
             max_connections: None,
+            ignore_global_limit: false,
         }
     }
 
@@ -73,6 +92,8 @@ pub struct FilterChainConfig {
     pub name: Arc<str>,
     /// Which connections. Default: all.
     pub matches: ChainMatch,
+    /// How TLS is spoken with its clients. Default: plain text.
+    pub tls: Option<ServerTlsConfig>,
     /// What its statistics stand under: `meta_protocol.<stat_prefix>.`.
     pub stat_prefix: Arc<str>,
     /// The protocol its clients and their servers speak.
@@ -100,6 +121,7 @@ impl FilterChainConfig {
         Self {
             name: "".into(),
             matches: ChainMatch::default(),
+            tls: None,
             stat_prefix: stat_prefix.into(),
             codec: codec.into(),
             filters: Vec::new(),

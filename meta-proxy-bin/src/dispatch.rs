@@ -7,10 +7,7 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use crate::{
-    listener::{Listener, Place},
-    socket::Accepted,
-};
+use crate::{listener::Place, socket::Accepted};
 
 /// Connections on their way to a worker.
 pub(crate) const QUEUE: usize = 256;
@@ -48,19 +45,14 @@ impl Dispatcher {
     }
 
     /// Waits while the worker's queue is full.
-    pub(crate) async fn dispatch(
-        &mut self,
-        accepted: Accepted,
-        index: usize,
-        listener: &Arc<Listener>,
-    ) {
+    pub(crate) async fn dispatch(&mut self, accepted: Accepted, index: usize, place: Place) {
         let Some(seat) = self.least_loaded() else {
             return;
         };
         let incoming = Incoming {
             listener: index,
             accepted,
-            place: Place::take(listener.clone(), seat.load.clone()),
+            place: place.on(seat.load.clone()),
         };
         if seat.sender.send(incoming).await.is_err() {
             tracing::debug!("a connection came for a worker that has stopped");

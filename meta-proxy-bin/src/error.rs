@@ -4,6 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use meta_filters::access_log::AccessLogError;
 use meta_router::ClusterError;
+use meta_tls::TlsConfigError;
 
 use crate::registry::LookupError;
 
@@ -39,6 +40,28 @@ pub enum StartError {
         listener: Arc<str>,
         /// What is wrong with it.
         source: LookupError,
+    },
+    /// Two of a listener's filter chains are for the same connections.
+    #[error(
+        "listener {listener:?}: the filter chains {first} and {second} are for the same connections"
+    )]
+    Chains {
+        /// The listener's name.
+        listener: Arc<str>,
+        /// The name of the one, or its place in the list, the first being 0.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The TLS of one of a listener's filter chains cannot be had.
+    #[error("listener {listener:?}: TLS of the filter chain {chain}")]
+    Tls {
+        /// The listener's name.
+        listener: Arc<str>,
+        /// The chain's name, or its place in the list, the first being 0.
+        chain: String,
+        /// What is wrong with it.
+        source: TlsConfigError,
     },
     /// One of a listener's access logs cannot be had.
     #[error("listener {listener:?}")]

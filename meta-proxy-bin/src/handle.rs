@@ -107,14 +107,14 @@ impl Handle {
         Self(shared)
     }
 
-    /// Where the listener `name` listens; with its real port where it was told to
-    /// listen on port 0.
+    /// Where the listener `name` listens, the first address where there are several;
+    /// with its real port where it was told to listen on port 0.
     pub fn addr(&self, name: &str) -> Option<Address> {
         let mut listeners = self.listeners();
         listeners.find_map(|(own, address)| (&**own == name).then(|| address.clone()))
     }
 
-    /// The listeners' names and where they listen.
+    /// The listeners' names and where they listen, each address.
     pub fn listeners(&self) -> impl Iterator<Item = (&Arc<str>, &Address)> {
         self.0.listeners()
     }

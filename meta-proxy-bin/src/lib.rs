@@ -3,13 +3,16 @@
 
 mod accept;
 mod admin;
+mod arrival;
 mod bootstrap;
 mod builder;
 pub mod cli;
 mod config;
 mod dispatch;
 mod error;
+mod hand_off;
 mod handle;
+mod inspect;
 mod listener;
 mod registry;
 mod socket;

@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `meta_protocol.<stat_prefix>.<name>` | what the connections of a listener count: [`DownstreamStats`](crate::meta_codec::DownstreamStats); what its filters count, under names of their own |
 //! | `cluster.<cluster>.<name>` | what the connections to a cluster count: [`UpstreamStats`](crate::meta_codec::UpstreamStats), and its endpoints: [`MembershipStats`](crate::meta_router::MembershipStats) |
-//! | `listener.<address>.<name>` | connections, in all and by worker |
+//! | `listener.<address>.<name>` | connections, in all and by worker; TLS handshakes |
+//! | `tls_inspector.<name>`, `proxy_proto.<name>` | what listener filters find |
 //! | `filesystem.<name>`, `access_log.<name>` | access logs: [`AccessLogStats`](crate::meta_filters::access_log::AccessLogStats) |
 //! | `server.<name>` | the process |
 
@@ -99,21 +100,38 @@ impl Stats {
 
     /// Adds `value` to what stands under the same name.
     fn add(&mut self, scope: &Scope<'_>, metric: &str, value: StatValue) {
-        let name = match scope.path().as_str() {
-            "" => format!("{}.{metric}", scope.root()),
-            path => format!("{}.{path}.{metric}", scope.root()),
-        };
-        match self.entries.get_mut(&name) {
+        match self.entries.get_mut(&scope.name(metric)) {
             Some(entry) => entry.value.merge(value),
-            None => {
-                let entry = Entry {
-                    family: format!("{}.{metric}", scope.family()),
-                    labels: scope.labels(),
-                    value,
-                };
-                self.entries.insert(name, entry);
-            }
+            None => self.insert(scope, metric, value),
         }
+    }
+
+    /// Keeps the lower of `value` and what stands under the same name.
+    fn add_lowest(&mut self, scope: &Scope<'_>, metric: &str, value: i64) {
+        match self.entries.get_mut(&scope.name(metric)) {
+            Some(Entry {
+                value: StatValue::Gauge(lowest),
+                ..
+            }) => *lowest = value.min(*lowest),
+            _ => self.insert(scope, metric, StatValue::Gauge(value)),
+        }
+    }
+
+    fn insert(&mut self, scope: &Scope<'_>, metric: &str, value: StatValue) {
+        let entry = Entry {
+            family: join(&scope.family(), metric),
+            labels: scope.labels(),
+            value,
+        };
+        self.entries.insert(scope.name(metric), entry);
+    }
+}
+
+/// A name of two parts, the first of which may be empty.
+fn join(before: &str, after: &str) -> String {
+    match before {
+        "" => after.to_owned(),
+        before => format!("{before}.{after}"),
     }
 }
 
@@ -152,6 +170,8 @@ enum Scope<'a> {
     Filesystem,
     AccessLog,
     Server,
+    /// What says itself whose it is.
+    Whole,
 }
 
 impl Scope<'_> {
@@ -164,6 +184,7 @@ impl Scope<'_> {
             Self::Filesystem => "filesystem",
             Self::AccessLog => "access_log",
             Self::Server => "server",
+            Self::Whole => "",
         }
     }
 
@@ -174,7 +195,16 @@ impl Scope<'_> {
                 (*name).to_owned()
             }
             Self::ListenerWorker(name, worker) => format!("{name}.worker_{worker}"),
-            Self::Filesystem | Self::AccessLog | Self::Server => String::new(),
+            Self::Filesystem | Self::AccessLog | Self::Server | Self::Whole => String::new(),
+        }
+    }
+
+    /// The whole name.
+    fn name(&self, metric: &str) -> String {
+        let path = self.path();
+        match path.as_str() {
+            "" => join(self.root(), metric),
+            path => format!("{}.{path}.{metric}", self.root()),
         }
     }
 
@@ -196,7 +226,11 @@ impl Scope<'_> {
                 ("envoy_listener_address", (*address).to_owned()),
                 ("envoy_worker_id", worker.to_string()),
             ],
-            Self::MetaProtocol(_) | Self::Filesystem | Self::AccessLog | Self::Server => Vec::new(),
+            Self::MetaProtocol(_)
+            | Self::Filesystem
+            | Self::AccessLog
+            | Self::Server
+            | Self::Whole => Vec::new(),
         }
     }
 }

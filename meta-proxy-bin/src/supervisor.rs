@@ -34,15 +34,23 @@ mod apply;
 /// How long access logs may take to be written at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(1);
 
-/// How often files of TLS contexts are looked at.
+/// How often the files of TLS contexts are looked at.
 const SECRETS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Where a listener is.
+pub(crate) struct Site {
+    /// At least one.
+    pub(crate) addresses: Vec<Address>,
+    /// Whether it has a socket, rather than what others hand over.
+    pub(crate) listens: bool,
+}
 
 /// What handles, admin and supervisor know of a proxy.
 pub(crate) struct Shared {
     pub(crate) plan: Arc<Plan>,
     pub(crate) clusters: Vec<ClusterConfig>,
     /// By listener.
-    pub(crate) addresses: Vec<Address>,
+    pub(crate) sites: Vec<Site>,
     pub(crate) admin: Option<SocketAddr>,
     /// By worker, once they have started.
     cells: OnceLock<Vec<WorkerCells>>,
@@ -58,13 +66,13 @@ impl Shared {
     pub(crate) fn new(
         plan: Plan,
         clusters: Vec<ClusterConfig>,
-        addresses: Vec<Address>,
+        sites: Vec<Site>,
         admin: Option<SocketAddr>,
     ) -> Self {
         Self {
             plan: Arc::new(plan),
             clusters,
-            addresses,
+            sites,
             admin,
             cells: OnceLock::new(),
             began: Instant::now(),
@@ -75,10 +83,14 @@ impl Shared {
         }
     }
 
+    /// Each address that a listener listens on.
     pub(crate) fn listeners(&self) -> impl Iterator<Item = (&Arc<str>, &Address)> {
-        let listeners = self.plan.listeners.iter();
-        let names = listeners.map(|listener| &listener.config.name);
-        names.zip(&self.addresses)
+        let listeners = self.plan.listeners.iter().zip(&self.sites);
+        let listening = listeners.filter(|(_, site)| site.listens);
+        listening.flat_map(|(listener, site)| {
+            let addresses = site.addresses.iter();
+            addresses.map(|address| (&listener.config.name, address))
+        })
     }
 
     pub(crate) fn phase(&self) -> Phase {

@@ -2,41 +2,45 @@
 
 use std::{
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
-    },
+    sync::{Arc, atomic::AtomicUsize},
 };
 
-use meta_codec::{Downstream, DownstreamStats, Drain, RESOLUTION, Transport, UpstreamStats, Wheel};
-use meta_core::{ConnectionInfo, ResolveRoute, Session, WorkerId};
+use meta_codec::{Downstream, DownstreamStats, Drain, RESOLUTION, UpstreamStats, Wheel};
+use meta_core::WorkerId;
 use meta_filters::access_log::AccessLogs;
 use meta_router::{Clusters, Connect, Router};
 use meta_tls::TlsContexts;
 use tokio::{
-    net::{TcpStream, UnixStream},
     sync::{mpsc, oneshot},
     task::JoinSet,
+    time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 mod connection;
+mod front;
 mod rest;
 mod stack;
 mod thread;
 
 pub(crate) use self::thread::{spawn_task, spawn_thread};
-use self::{connection::Connection, rest::Rest, stack::Stack};
+use self::{
+    front::{ChainFront, Front, Reception},
+    rest::Rest,
+    stack::Stack,
+};
 use crate::{
     config::FilterChainConfig,
     dispatch::Incoming,
-    listener::{Chain, Listener, Place},
-    socket::{Accepted, Stream},
+    hand_off::HandOff,
+    listener::{Chain, Listener},
 };
 
 /// What all workers are made from.
 pub(crate) struct Plan {
     pub(crate) listeners: Vec<Arc<Listener>>,
+    /// Which of them redirected connections go to.
+    pub(crate) hand_off: HandOff,
     pub(crate) clusters: Arc<Clusters>,
     pub(crate) connector: Arc<dyn Connect>,
     /// What a worker calls when it comes to rest.
@@ -75,19 +79,6 @@ impl Plan {
     }
 }
 
-/// One listener, as one worker sees it.
-struct Front {
-    listener: Arc<Listener>,
-    chains: Vec<ChainFront>,
-}
-
-/// One of its filter chains.
-struct ChainFront {
-    downstream: Arc<Downstream>,
-    stack: Stack,
-    routes: Arc<dyn ResolveRoute>,
-}
-
 impl Worker {
     /// Serves connections until there will be no more and the last has ended, or
     /// until the abort; returns how many were aborted.
@@ -102,37 +93,26 @@ impl Worker {
             mut incoming,
             abort,
             started,
+            plan,
             ..
         } = self;
         if started.send(Ok(cells)).is_err() {
             return 0;
         }
-        let mut connections = JoinSet::new();
-        while !(drain.has_begun() && connections.is_empty()) {
+        let mut reception = Reception::new(fronts, plan);
+        while !(drain.has_begun() && reception.is_empty()) {
             tokio::select! {
                 biased;
-                () = abort.cancelled() => {
-                    while connections.try_join_next().is_some() {}
-                    return connections.len() + incoming.len();
-                }
+                () = abort.cancelled() => return reception.abort() + incoming.len(),
                 next = incoming.recv(), if !drain.has_begun() => match next {
-                    Some(next) => {
-                        if let Some(front) = fronts.get(next.listener) {
-                            front.serve(next, &mut connections);
-                        }
-                    }
+                    Some(next) => reception.receive(next),
                     None => {
-                        // A request that has arrived by now is answered: this lets
-                        // every connection see what its socket holds.
-                        tokio::time::sleep(RESOLUTION).await;
+                        see_what_is_there(&mut reception).await;
+                        reception.turn_away_arriving();
                         drain.begin();
                     }
                 },
-                Some(ended) = connections.join_next() => {
-                    if let Err(error) = ended {
-                        tracing::error!(%error, "a connection's task failed");
-                    }
-                }
+                () = reception.proceed(), if !reception.is_empty() => {}
                 () = rest::watch(&mut rest) => {}
             }
         }
@@ -188,6 +168,7 @@ impl Worker {
             downstream: Arc::new(downstream.with_logs(logs.collect())),
             stack: Stack::new(router, &chain.filters, self.id),
             routes: chain.routes.clone(),
+            tls: chain.tls.clone(),
         }
     }
 }
@@ -222,50 +203,17 @@ impl<'a> Routers<'a> {
     }
 }
 
-impl Front {
-    fn serve(&self, incoming: Incoming, connections: &mut JoinSet<()>) {
-        static NEXT_ID: AtomicU64 = AtomicU64::new(1);
-        let Some(chain) = self.chains.first() else {
-            return;
-        };
-        let Accepted {
-            stream,
-            remote,
-            local,
-        } = incoming.accepted;
-        let session = Session::new(ConnectionInfo {
-            id: NEXT_ID.fetch_add(1, Relaxed),
-            listener: self.listener.config.name.clone(),
-            remote,
-            local,
-            server_name: None,
-            tls: None,
-            routes: Some(chain.routes.clone()),
-        });
-        let place = incoming.place;
-        let watched = match stream {
-            Stream::Tcp(stream) => TcpStream::from_std(stream)
-                .map(|stream| connections.spawn(chain.drive(stream, session, place))),
-            Stream::Unix(stream) => UnixStream::from_std(stream)
-                .map(|stream| connections.spawn(chain.drive(stream, session, place))),
-            Stream::Memory(stream) => Ok(connections.spawn(chain.drive(stream, session, place))),
-        };
-        if let Err(error) = watched {
-            self.listener.accept_errors.inc();
-            tracing::warn!(%error, "cannot watch a connection");
-        }
-    }
-}
-
-impl ChainFront {
-    fn drive<T: Transport>(
-        &self,
-        transport: T,
-        session: Session,
-        place: Place,
-    ) -> impl Future<Output = ()> + Send + use<T> {
-        let service = self.stack.clone();
-        let served = self.downstream.serve(transport, service, session.clone());
-        Connection::new(served, session, place)
+/// Lets every connection see what its socket holds: a request that has arrived by now
+/// is answered.
+async fn see_what_is_there(reception: &mut Reception) {
+    let mut arrived = reception.has_arriving();
+    tokio::time::sleep(RESOLUTION).await;
+    // A connection may have had its PROXY header and its first request there.
+    while arrived {
+        let before = reception.admitted();
+        let end = Instant::now() + RESOLUTION;
+        while reception.has_arriving() && timeout_at(end, reception.proceed()).await.is_ok() {}
+        tokio::time::sleep_until(end).await;
+        arrived = reception.admitted() > before;
     }
 }

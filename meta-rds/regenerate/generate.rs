@@ -25,16 +25,18 @@ const OWN: [&str; 10] = [
 ];
 
 /// The rest of what may stand in a bootstrap: it, and what its `Any`s may hold.
-const OTHERS: [&str; 13] = [
+const OTHERS: [&str; 15] = [
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/route/v3/route.proto",
     "envoy/config/trace/v3/zipkin.proto",
     "envoy/extensions/clusters/dns/v3/dns_cluster.proto",
     "envoy/extensions/access_loggers/file/v3/file.proto",
     "envoy/extensions/access_loggers/stream/v3/stream.proto",
+    "envoy/extensions/filters/listener/http_inspector/v3/http_inspector.proto",
     "envoy/extensions/filters/listener/original_dst/v3/original_dst.proto",
     "envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol.proto",
     "envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector.proto",
+    "envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections.proto",
     "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
     "envoy/extensions/transport_sockets/tls/v3/tls.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",

@@ -1,14 +1,27 @@
 //! A bootstrap in plain types: what a proxy is told, and nothing of how.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use meta_core::Address;
 use meta_filters::access_log::AccessLogConfig;
 use meta_router::{ClusterConfig, RouteTable};
-use meta_tls::{ClientTlsConfig, ServerTlsConfig};
+use meta_tls::ClientTlsConfig;
 use serde_json::{Map, Value};
 
 use crate::problem::{Place, Problem, Severity};
+
+mod listener;
+mod listener_filters;
+mod socket;
+
+pub use self::{
+    listener::{ChainMatch, FilterChain, Listener, Network, SourceType},
+    listener_filters::{
+        DestinationPorts, ListenerFilter, ListenerFilterKind, ListenerFilters, ProxyProtocolFilter,
+        ProxyProtocolVersion, TlsInspectorFilter,
+    },
+    socket::{Keepalive, SocketOption, SocketSettings},
+};
 
 /// What a proxy is told by its files.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +35,9 @@ pub struct Bootstrap {
     pub listeners: Vec<Listener>,
     /// Where they can go.
     pub clusters: Vec<Cluster>,
+    /// Connections that all listeners together may have open; what comes beyond is
+    /// closed.
+    pub max_connections: Option<usize>,
     /// What has no effect, and what is not there yet; nothing of
     /// [`Severity::Error`].
     pub notes: Vec<Problem>,
@@ -47,56 +63,6 @@ pub struct NodeInfo {
     pub metadata: Map<String, Value>,
     /// Region, zone and sub-zone.
     pub locality: [String; 3],
-}
-
-/// An address where requests come in.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Listener {
-    /// Its name, unique in the bootstrap; its address where the file gives none.
-    pub name: Arc<str>,
-    /// Where it listens; port 0 lets the system choose.
-    pub address: Address,
-    /// What becomes of connections, by their addresses and what they begin with.
-    pub filter_chains: Vec<FilterChain>,
-    /// What becomes of those that match no chain.
-    pub default_filter_chain: Option<FilterChain>,
-    /// Bytes that wait to be written to a client before nothing more is read.
-    pub write_buffer_bytes: Option<usize>,
-    /// Where it stands, for messages.
-    pub place: Place,
-}
-
-/// What becomes of some of a listener's connections.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FilterChain {
-    /// Its name; may be empty.
-    pub name: String,
-    /// Which connections.
-    pub matches: ChainMatch,
-    /// How they are proxied.
-    pub proxy: ProxySettings,
-    /// TLS; `None`: plain bytes.
-    pub tls: Option<ServerTlsConfig>,
-    /// Where it stands, for messages.
-    pub place: Place,
-}
-
-/// Which connections a chain is for; what is empty or `None` holds of all.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ChainMatch {
-    /// The port they came to.
-    pub destination_port: Option<u16>,
-    /// The networks they came to: addresses and the bits that count.
-    pub destinations: Vec<(IpAddr, u8)>,
-    /// The names that TLS clients ask for; may begin with `*.`.
-    pub server_names: Vec<String>,
-    /// `tls` or `raw_buffer`.
-    pub transport_protocol: Option<String>,
-    /// The protocols that TLS clients offer (ALPN).
-    pub application_protocols: Vec<String>,
 }
 
 /// How connections are proxied.

@@ -21,6 +21,7 @@ mod address;
 mod cluster;
 mod discovery;
 mod extension;
+mod limits;
 mod listener;
 mod matcher;
 mod proxy;
@@ -64,6 +65,8 @@ impl<'a> Converter<'a> {
             let admin = root.field("admin");
             bootstrap.admin = self.admin(address, &admin.field("address"));
         }
+        let limits = self.connection_limits(raw);
+        bootstrap.max_connections = limits.global;
         let Some(resources) = &raw.static_resources else {
             return bootstrap;
         };
@@ -90,8 +93,9 @@ impl<'a> Converter<'a> {
         let mut listener_names = HashMap::new();
         for (index, listener) in resources.listeners.iter().enumerate() {
             let place = listeners.index(index);
-            if let Some(listener) = self.listener(listener, &place, &names) {
+            if let Some(mut listener) = self.listener(listener, &place, &names) {
                 self.unique(&mut listener_names, &listener.name, &place);
+                listener.max_connections = limits.of_listener(&listener.name);
                 bootstrap.listeners.push(listener);
             }
         }

@@ -19,8 +19,10 @@ mod tree;
 // The public interface is:
 pub use crate::{
     bootstrap::{
-        Bootstrap, ChainMatch, Cluster, ExtensionSettings, FilterChain, Listener, NodeInfo,
-        ProxySettings, RdsSettings, RouteSource,
+        Bootstrap, ChainMatch, Cluster, DestinationPorts, ExtensionSettings, FilterChain,
+        Keepalive, Listener, ListenerFilter, ListenerFilterKind, ListenerFilters, Network,
+        NodeInfo, ProxyProtocolFilter, ProxyProtocolVersion, ProxySettings, RdsSettings,
+        RouteSource, SocketOption, SocketSettings, SourceType, TlsInspectorFilter,
     },
     convert::{HashKeys, Mirror, Mirrors},
     load::Loader,

@@ -74,11 +74,12 @@ impl Handshakes {
         self: &Arc<Self>,
         transport: T,
     ) -> Result<ClientHello<T>, HandshakeError> {
-        let hello = self.read_hello(transport).await;
+        let hello = self.read_hello(transport, self.limits.hello_timeout).await;
         hello.inspect_err(|error| self.stats.failed(error))
     }
 
-    /// Both steps, where there is nothing to choose.
+    /// Both steps, where there is nothing to choose, within the time that `tls` has
+    /// for them.
     ///
     /// # Errors
     ///
@@ -88,16 +89,18 @@ impl Handshakes {
         transport: T,
         tls: &ServerTls,
     ) -> Result<Accepted<T>, HandshakeError> {
-        self.hello(transport).await?.accept(tls).await
+        let hello = self.read_hello(transport, tls.config().handshake_timeout);
+        let hello = hello.await.inspect_err(|error| self.stats.failed(error))?;
+        hello.accept(tls).await
     }
 
     async fn read_hello<T: Transport>(
         self: &Arc<Self>,
         transport: T,
+        timeout: Duration,
     ) -> Result<ClientHello<T>, HandshakeError> {
         let place = Place::take(self)?;
         let began = Instant::now();
-        let timeout = self.limits.hello_timeout;
         let reading = LazyConfigAcceptor::new(Acceptor::default(), transport);
         match timeout_at(began + timeout, reading).await {
             Ok(Ok(start)) => Ok(ClientHello {

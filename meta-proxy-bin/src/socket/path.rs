@@ -1,16 +1,29 @@
 //! The file of a unix socket.
 
-use std::{fs, io, os::unix::net::UnixStream, path::PathBuf};
+use std::{
+    fs, io,
+    os::unix::{
+        ffi::{OsStrExt, OsStringExt},
+        fs::PermissionsExt,
+        net::UnixStream,
+    },
+    path::{Path, PathBuf},
+};
 
 use socket2::{SockAddr, Socket};
 
-/// A socket file that we made; removed when dropped.
+/// A socket file that we made; removed when dropped. `None`: a name without a file.
 #[derive(Debug)]
-pub(crate) struct SocketFile(PathBuf);
+pub(crate) struct SocketFile(Option<PathBuf>);
 
 impl SocketFile {
-    /// Binds `socket` to `path`; the file of a process that is gone is replaced.
-    pub(super) fn bind(socket: &Socket, path: PathBuf) -> io::Result<Self> {
+    /// Binds `socket` to `path`; the file of a process that is gone is replaced. The
+    /// file has the permissions of `mode` before anybody can connect.
+    pub(super) fn bind(socket: &Socket, path: PathBuf, mode: Option<u32>) -> io::Result<Self> {
+        if let Some(name) = without_file(&path) {
+            socket.bind(&SockAddr::unix(name)?)?;
+            return Ok(Self(None));
+        }
         let address = SockAddr::unix(&path)?;
         match socket.bind(&address) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(&path) => {
@@ -19,8 +32,20 @@ impl SocketFile {
             }
             bound => bound?,
         }
-        Ok(Self(path))
+        let file = Self(Some(path.clone()));
+        if let Some(mode) = mode {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+        }
+        Ok(file)
     }
+}
+
+/// The name of a socket that has no file, as the system wants it: Linux tells by a 0
+/// before it, and configurations by `@`.
+fn without_file(path: &Path) -> Option<PathBuf> {
+    let name = path.as_os_str().as_bytes().strip_prefix(b"@")?;
+    let name = [b"\0", name].concat();
+    Some(std::ffi::OsString::from_vec(name).into())
 }
 
 fn is_stale(path: &PathBuf) -> bool {
@@ -32,7 +57,9 @@ fn is_stale(path: &PathBuf) -> bool {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        if let Some(path) = &self.0 {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 
@@ -49,7 +76,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("meta-proxy-{}.sock", std::process::id()));
         let bind = || {
             let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            let file = SocketFile::bind(&socket, path.clone())?;
+            let file = SocketFile::bind(&socket, path.clone(), Some(0o600))?;
             io::Result::Ok((socket, file))
         };
         let live = UnixListener::bind(&path).expect("the path is free");
@@ -57,7 +84,8 @@ mod tests {
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(live);
         let bound = bind().expect("nobody listens");
-        assert!(path.exists());
+        let permissions = fs::metadata(&path).expect("it is there").permissions();
+        assert_eq!(permissions.mode() & 0o777, 0o600);
         drop(bound);
         assert!(!path.exists());
     }

@@ -2,8 +2,15 @@
 
 use std::time::SystemTime;
 
+use meta_core::stats::Cell;
+
 use super::{Scope, StatValue, Stats};
-use crate::{handle::Phase, listener::stat_address, supervisor::Shared, sys};
+use crate::{
+    handle::Phase,
+    listener::{Listener, stat_name},
+    supervisor::Shared,
+    sys,
+};
 
 impl Stats {
     /// What stands in the cells of all workers.
@@ -26,11 +33,7 @@ impl Stats {
         for chain in shared.plan.chains() {
             let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
             for filter in &chain.filters {
-                filter.visit_stats(&mut |name, cell| {
-                    if let Some(value) = StatValue::of(cell) {
-                        stats.add(&scope, name, value);
-                    }
-                });
+                filter.visit_stats(&mut |name, cell| stats.add_cell(&scope, name, cell));
             }
         }
         for cluster in &shared.clusters {
@@ -106,18 +109,45 @@ impl Stats {
         }
     }
 
+    /// The handshakes of a listener, and the secrets of its chains.
+    fn add_tls(&mut self, scope: &Scope<'_>, listener: &Listener) {
+        let mut secure = listener.chains.iter().filter_map(|c| c.tls.as_ref());
+        let Some(first) = secure.next() else {
+            return;
+        };
+        listener
+            .handshakes
+            .visit_stats(&mut |name, cell| self.add_cell(scope, name, cell));
+        for tls in [first].into_iter().chain(secure) {
+            tls.visit_stats(&mut |name, cell| match cell {
+                // Two chains may have the same certificate, or two of one name.
+                Cell::Gauge(expiry) => self.add_lowest(scope, name, expiry.value()),
+                cell => self.add_cell(scope, name, cell),
+            });
+        }
+    }
+
+    fn add_cell(&mut self, scope: &Scope<'_>, name: &str, cell: Cell<'_>) {
+        if let Some(value) = StatValue::of(cell) {
+            self.add(scope, name, value);
+        }
+    }
+
     fn add_listeners(&mut self, shared: &Shared) {
         let listeners = shared.plan.listeners.iter();
-        for (index, (listener, address)) in listeners.zip(&shared.addresses).enumerate() {
-            let address = stat_address(address);
+        for (index, (listener, site)) in listeners.zip(&shared.sites).enumerate() {
+            let Some(address) = site.addresses.first() else {
+                continue;
+            };
+            let address = stat_name(&listener.config, address);
             let scope = Scope::Listener(&address);
-            let counters = [
-                ("downstream_cx_overflow", &listener.overflow),
-                ("downstream_cx_accept_error", &listener.accept_errors),
-            ];
-            for (name, counter) in counters {
-                self.add(&scope, name, StatValue::Counter(counter.value()));
+            listener
+                .stats
+                .visit(&mut |name, cell| self.add_cell(&scope, name, cell));
+            for filter in &listener.filters {
+                filter.visit_stats(&mut |name, cell| self.add_cell(&Scope::Whole, name, cell));
             }
+            self.add_tls(&scope, listener);
             for (worker, cells) in shared.workers().iter().enumerate() {
                 for cells in cells.downstream.get(index).into_iter().flatten() {
                     for scope in [scope, Scope::ListenerWorker(&address, worker)] {

@@ -80,8 +80,19 @@ fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'sta
     if !is_alike {
         return Some("filter chains");
     }
-    if running.max_connections != wanted.max_connections {
-        return Some("bounds on connections");
+    let differences = [
+        (running.filters != wanted.filters, "listener filters"),
+        (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
+        (
+            running.max_connections != wanted.max_connections
+                || running.ignore_global_limit != wanted.ignore_global_limit
+                || running.handshakes != wanted.handshakes,
+            "bounds on connections",
+        ),
+    ];
+    let first = differences.into_iter().find(|(differs, _)| *differs);
+    if let Some((_, what)) = first {
+        return Some(what);
     }
     let mut pairs = running.all_chains().zip(wanted.all_chains());
     pairs.find_map(|(running, wanted)| chain_difference(running, wanted))
@@ -97,6 +108,7 @@ fn chain_difference(
             "filter chains",
         ),
         (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
+        (running.tls != wanted.tls, "TLS settings"),
         (running.codec != wanted.codec, "codecs"),
         (running.filters != wanted.filters, "filters"),
         (running.access_log != wanted.access_log, "access logs"),

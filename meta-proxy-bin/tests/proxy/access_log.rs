@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use meta_codec_test::toy::Frame;
 use meta_proxy::{
-    FilterChainConfig, ListenerConfig, Proxy, Running, Snapshot, Workers,
+    FilterChainConfig, ListenerConfig, Proxy, ProxyBuilder, Running, Snapshot, Workers,
     meta_core::{Address, MessageKind, MetadataMatcher, Route, Rule},
     meta_filters::access_log::{AccessLogConfig, AccessLogSettings, AccessLogs, LogTarget},
     meta_router::{ClusterConfig, RouteEntry, RouteTable},
@@ -23,10 +23,10 @@ const FORMAT: &str = "%REQ(method)% %RESPONSE_CODE% %RESPONSE_FLAGS% %RESPONSE_C
     %UPSTREAM_CLUSTER% %UPSTREAM_HOST%";
 
 /// A file that goes with the test.
-struct LogFile(PathBuf);
+pub(crate) struct LogFile(PathBuf);
 
 impl LogFile {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let name = format!("meta-proxy-log-{name}-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
         let _ = fs::remove_file(&path);
@@ -37,7 +37,7 @@ impl LogFile {
         self.0.to_str().expect("text")
     }
 
-    fn config(&self, format: &str) -> AccessLogConfig {
+    pub(crate) fn config(&self, format: &str) -> AccessLogConfig {
         AccessLogConfig::new(LogTarget::File(self.0.clone())).text(format)
     }
 
@@ -46,7 +46,7 @@ impl LogFile {
         text.lines().map(str::to_owned).collect()
     }
 
-    async fn has(&self, expected: &[String]) {
+    pub(crate) async fn has(&self, expected: &[String]) {
         eventually("all lines", || self.lines().len() >= expected.len()).await;
         assert_eq!(self.lines(), expected);
     }
@@ -58,14 +58,18 @@ impl Drop for LogFile {
     }
 }
 
-async fn start(snapshot: Snapshot) -> Running {
+/// A proxy that writes its access logs at once.
+pub(crate) fn prompt(snapshot: Snapshot) -> ProxyBuilder {
     let mut settings = AccessLogSettings::default();
     settings.flush_interval = Duration::from_millis(5);
-    let builder = Proxy::builder(registry())
+    Proxy::builder(registry())
         .snapshot(snapshot)
-        .listener("in", loopback())
         .access_logs(AccessLogs::new(settings))
-        .workers(Workers::own(1));
+        .workers(Workers::own(1))
+}
+
+async fn start(snapshot: Snapshot) -> Running {
+    let builder = prompt(snapshot).listener("in", loopback());
     builder.start().await.expect("it starts")
 }
 

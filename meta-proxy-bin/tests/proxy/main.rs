@@ -9,6 +9,7 @@ mod drain;
 mod faults;
 mod filters;
 mod http;
+mod listeners;
 mod names;
 mod program;
 mod quick;

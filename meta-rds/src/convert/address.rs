@@ -11,7 +11,7 @@ use envoy_types::pb::envoy::config::core::v3::{
 use meta_core::Address;
 
 use super::Converter;
-use crate::path::Path;
+use crate::{bootstrap::Network, path::Path};
 
 /// An address, or a name that DNS may know.
 pub(super) enum Host {
@@ -64,25 +64,20 @@ impl Converter<'_> {
     }
 
     /// A network: an address and the bits of it that count.
-    pub(super) fn network(
-        &mut self,
-        raw: &core::CidrRange,
-        path: &Path<'_>,
-    ) -> Option<(IpAddr, u8)> {
+    pub(super) fn network(&mut self, raw: &core::CidrRange, path: &Path<'_>) -> Option<Network> {
         let Ok(ip) = raw.address_prefix.parse::<IpAddr>() else {
             let text = format!("{:?} is no IP address", raw.address_prefix);
             self.error(&path.field("address_prefix"), text);
             return None;
         };
-        let all = if ip.is_ipv4() { 32 } else { 128 };
         let bits = raw.prefix_len.as_ref().map_or(0, |length| length.value);
-        match u8::try_from(bits) {
-            Ok(bits) if bits <= all => Some((ip, bits)),
-            _ => {
-                let text = format!("must be at most {all}, is {bits}");
-                self.error(&path.field("prefix_len"), text);
-                None
-            }
+        let network = u8::try_from(bits).ok();
+        let network = network.and_then(|bits| Network::new(ip, bits));
+        if network.is_none() {
+            let all = if ip.is_ipv4() { 32 } else { 128 };
+            let text = format!("must be at most {all}, is {bits}");
+            self.error(&path.field("prefix_len"), text);
         }
+        network
     }
 }

@@ -1,17 +1,22 @@
 //! Listeners and their filter chains.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use envoy_types::pb::envoy::config::listener::v3::{self as pb, filter::ConfigType};
 use prost::{Message as _, Name as _};
 
 use super::Converter;
 use crate::{
-    bootstrap::{ChainMatch, FilterChain, Listener, ProxySettings},
+    bootstrap::{FilterChain, Listener, ProxySettings},
     path::Path,
     proto::aeraki::meta_protocol_proxy::v1alpha::MetaProtocolProxy,
     read::any::is_extension,
 };
+
+mod filters;
+mod matching;
+mod options;
+mod socket;
 
 /// The clusters that are there, and their paths.
 pub(super) type Names = HashMap<String, String>;
@@ -41,19 +46,33 @@ impl Converter<'_> {
         }
         let chain = raw.default_filter_chain.as_ref();
         let default_filter_chain = chain.and_then(|chain| self.chain(chain, &default, clusters));
+        let filters = self.listener_filters(raw, path);
+        let additional_addresses = self.additional_addresses(raw, path);
+        let socket = self.socket_settings(raw, address.as_ref(), path);
+        let write_buffer_bytes = self.buffer(
+            raw.per_connection_buffer_limit_bytes.as_ref(),
+            &path.field("per_connection_buffer_limit_bytes"),
+        );
         let address = address?;
         Some(Listener {
             name: match raw.name.as_str() {
                 "" => address.to_string().into(),
                 name => name.into(),
             },
+            stat_prefix: match raw.stat_prefix.as_str() {
+                "" => None,
+                prefix => Some(Arc::from(prefix)),
+            },
             address,
+            additional_addresses,
+            socket,
+            bind_to_port: Self::bind_to_port(raw),
+            filters,
             filter_chains,
             default_filter_chain,
-            write_buffer_bytes: self.buffer(
-                raw.per_connection_buffer_limit_bytes.as_ref(),
-                &path.field("per_connection_buffer_limit_bytes"),
-            ),
+            write_buffer_bytes,
+            max_connections: None,
+            ignore_global_limit: raw.ignore_global_conn_limit,
             place: self.place(path),
         })
     }
@@ -88,25 +107,6 @@ impl Converter<'_> {
             tls,
             place: self.place(path),
         })
-    }
-
-    fn chain_match(&mut self, raw: &pb::FilterChainMatch, path: &Path<'_>) -> ChainMatch {
-        let ranges = path.field("prefix_ranges");
-        let networks = raw.prefix_ranges.iter().enumerate();
-        let port = raw.destination_port.as_ref().map(|port| port.value);
-        ChainMatch {
-            // The rules keep it within the ports.
-            destination_port: port.and_then(|port| u16::try_from(port).ok()),
-            destinations: networks
-                .filter_map(|(index, raw)| self.network(raw, &ranges.index(index)))
-                .collect(),
-            server_names: raw.server_names.clone(),
-            transport_protocol: match raw.transport_protocol.as_str() {
-                "" => None,
-                name => Some(name.to_owned()),
-            },
-            application_protocols: raw.application_protocols.clone(),
-        }
     }
 
     /// The one filter of a chain.

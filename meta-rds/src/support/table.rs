@@ -4,11 +4,21 @@
 use super::Support::{self, NoEffect, NotYet, Works};
 
 mod cluster;
+mod limits;
+mod listener;
 mod tls;
 
-use self::cluster::{
-    CIRCUIT_BREAKERS, CLUSTER, CUSTOM_CLUSTER, DNS_CLUSTER, ENDPOINT, LB_ENDPOINT, LOAD_ASSIGNMENT,
-    LOCALITY, THRESHOLDS, UPSTREAM_CONNECTION,
+use self::{
+    cluster::{
+        CIRCUIT_BREAKERS, CLUSTER, CUSTOM_CLUSTER, DNS_CLUSTER, ENDPOINT, LB_ENDPOINT,
+        LOAD_ASSIGNMENT, LOCALITY, THRESHOLDS, UPSTREAM_CONNECTION,
+    },
+    limits::{LAYERED_RUNTIME, OVERLOAD_MANAGER, RESOURCE_MONITOR, RUNTIME_LAYER},
+    listener::{
+        ADDITIONAL_ADDRESS, DEPRECATED_V1, FILTER_CHAIN, FILTER_CHAIN_MATCH, LISTENER,
+        LISTENER_FILTER, PROXY_PROTOCOL, SOCKET_OPTION, SOCKET_OPTIONS_OVERRIDE, TCP_KEEPALIVE,
+        TLS_INSPECTOR,
+    },
 };
 
 type Fields = &'static [(&'static str, Support)];
@@ -27,6 +37,18 @@ pub(super) fn of(message: &str) -> Option<Fields> {
         "envoy.config.listener.v3.FilterChain" => FILTER_CHAIN,
         "envoy.config.listener.v3.FilterChainMatch" => FILTER_CHAIN_MATCH,
         "envoy.config.listener.v3.Filter" => FILTER,
+        "envoy.config.listener.v3.ListenerFilter" => LISTENER_FILTER,
+        "envoy.config.listener.v3.AdditionalAddress" => ADDITIONAL_ADDRESS,
+        "envoy.config.listener.v3.Listener.DeprecatedV1" => DEPRECATED_V1,
+        "envoy.config.core.v3.SocketOption" => SOCKET_OPTION,
+        "envoy.config.core.v3.SocketOptionsOverride" => SOCKET_OPTIONS_OVERRIDE,
+        "envoy.config.core.v3.TcpKeepalive" => TCP_KEEPALIVE,
+        "envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector" => TLS_INSPECTOR,
+        "envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol" => PROXY_PROTOCOL,
+        "envoy.config.bootstrap.v3.LayeredRuntime" => LAYERED_RUNTIME,
+        "envoy.config.bootstrap.v3.RuntimeLayer" => RUNTIME_LAYER,
+        "envoy.config.overload.v3.OverloadManager" => OVERLOAD_MANAGER,
+        "envoy.config.overload.v3.ResourceMonitor" => RESOURCE_MONITOR,
         "envoy.config.accesslog.v3.AccessLog" => ACCESS_LOG,
         "envoy.config.cluster.v3.Cluster" => CLUSTER,
         "envoy.config.cluster.v3.Cluster.CustomClusterType" => CUSTOM_CLUSTER,
@@ -82,7 +104,7 @@ const BOOTSTRAP: Fields = &[
         NotYet("sources of configuration are"),
     ),
     ("hds_config", NotYet("health discovery is")),
-    ("overload_manager", NotYet("the overload manager is")),
+    ("overload_manager", Works),
     (
         "certificate_provider_instances",
         NotYet("certificate providers are"),
@@ -97,7 +119,7 @@ const BOOTSTRAP: Fields = &[
     ),
     ("use_tcp_for_dns_lookups", NotYet("DNS over TCP is")),
     ("tracing", TRACING),
-    ("layered_runtime", RUNTIME),
+    ("layered_runtime", Works),
     ("stats_config", STATS),
     (
         "stats_sinks",
@@ -172,65 +194,10 @@ const SOCKET_ADDRESS: Fields = &[
     ("address", Works),
     ("port_value", Works),
     ("resolver_name", NotYet("resolvers of one's own choice are")),
-    ("ipv4_compat", NotYet("IPv4 over an IPv6 socket is")),
+    ("ipv4_compat", Works),
 ];
 
-const PIPE: Fields = &[
-    ("path", Works),
-    ("mode", NotYet("modes of socket files are")),
-];
-
-const LISTENER: Fields = &[
-    ("name", Works),
-    ("address", Works),
-    ("filter_chains", Works),
-    ("default_filter_chain", Works),
-    ("per_connection_buffer_limit_bytes", Works),
-    (
-        "additional_addresses",
-        NotYet("several addresses of one listener are"),
-    ),
-    ("listener_filters", NotYet("listener filters are")),
-    ("use_original_dst", NotYet("original destinations are")),
-    ("transparent", NotYet("transparent sockets are")),
-    ("freebind", NotYet("free binding is")),
-    ("socket_options", NotYet("socket options are")),
-    ("stat_prefix", STATS),
-    ("stats_matcher", STATS),
-    ("metadata", UNUSED),
-    ("drain_type", UNUSED),
-    ("listener_filters_timeout", UNUSED),
-    ("continue_on_listener_filters_timeout", UNUSED),
-    ("tcp_fast_open_queue_length", UNUSED),
-    ("traffic_direction", UNUSED),
-    ("connection_balance_config", NoEffect(BALANCE)),
-    ("reuse_port", NoEffect(BALANCE)),
-    ("enable_reuse_port", NoEffect(BALANCE)),
-    ("access_log", LOGS),
-    ("tcp_backlog_size", UNUSED),
-    ("max_connections_to_accept_per_socket_event", UNUSED),
-    ("ignore_global_conn_limit", UNUSED),
-];
-
-const BALANCE: &str = "no effect: each connection goes to the worker with the fewest";
-
-const FILTER_CHAIN: Fields = &[
-    ("name", Works),
-    ("filter_chain_match", Works),
-    ("filters", Works),
-    ("transport_socket", Works),
-    ("transport_socket_connect_timeout", Works),
-    ("metadata", UNUSED),
-    ("use_proxy_proto", NotYet("the PROXY protocol is")),
-];
-
-const FILTER_CHAIN_MATCH: Fields = &[
-    ("destination_port", Works),
-    ("prefix_ranges", Works),
-    ("server_names", Works),
-    ("application_protocols", Works),
-    ("transport_protocol", Works),
-];
+const PIPE: Fields = &[("path", Works), ("mode", Works)];
 
 const FILTER: Fields = &[("name", Works), ("typed_config", Works)];
 

@@ -175,7 +175,7 @@ fn a_chain_and_its_match() {
     let matches = &bootstrap.listeners[0].filter_chains[0].matches;
     assert_eq!(matches.destination_port, Some(9090));
     assert_eq!(matches.server_names, ["*.shop"]);
-    assert_eq!(matches.destinations[0].1, 8);
+    assert_eq!(matches.destinations[0].to_string(), "10.0.0.0/8");
     assert_eq!(matches.application_protocols, ["h2"]);
     assert_eq!(matches.transport_protocol.as_deref(), Some("tls"));
 }

@@ -93,6 +93,11 @@ where
 
     /// Takes note of what could not be decoded.
     fn refuse(&mut self, error: CodecError, now: Instant) {
+        let error = match self.read.begins_with_tls() {
+            // Whatever the codec took it for, nothing can be skipped nor answered.
+            true => CodecError::malformed("TLS where plain text is spoken"),
+            false => error,
+        };
         let stats = &self.shared.stats;
         match error.kind() {
             CodecErrorKind::Refused => stats.request_refused.inc(),

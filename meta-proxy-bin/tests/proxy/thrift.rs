@@ -34,7 +34,7 @@ fn serve(mut stream: TcpStream, name: &str) {
     }
 }
 
-fn read(stream: &mut TcpStream) -> Option<Parsed> {
+fn read(stream: &mut impl Read) -> Option<Parsed> {
     let mut frame = vec![0; 4];
     stream.read_exact(&mut frame).ok()?;
     let length = u32::from_be_bytes(*frame.first_chunk()?) as usize;
@@ -43,7 +43,7 @@ fn read(stream: &mut TcpStream) -> Option<Parsed> {
     Parsed::read(&frame)
 }
 
-pub(crate) struct Client(TcpStream);
+pub(crate) struct Client<S = TcpStream>(S);
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
@@ -51,6 +51,13 @@ impl Client {
         stream
             .set_read_timeout(Some(PATIENCE))
             .expect("it is not 0");
+        Self::over(stream)
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// One that talks over `stream`.
+    pub(crate) fn over(stream: S) -> Self {
         Self(stream)
     }
 

@@ -164,6 +164,21 @@ fn sockets() {
 }
 
 #[test]
+fn what_is_of_listening_sockets_alone() {
+    let text = THRIFT.replacen(
+        "socket_address: { address: 127.0.0.1, port_value: 0 }",
+        "socket_address: { address: 127.0.0.1, port_value: 0, ipv4_compat: true }",
+        1,
+    );
+    let warnings = notes(&good(&text), Severity::Warning);
+    let place = "admin.address.socket_address.ipv4_compat: no effect";
+    assert!(
+        warnings.iter().any(|text| text.contains(place)),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn socket_options_that_are_not_there() {
     let text = listener_with("socket_options: [ { level: 6, name: 99, int_value: 1 } ]");
     let unsupported = notes(&good(&text), Severity::Unsupported);

@@ -117,6 +117,7 @@ impl<'a> Converter<'a> {
     }
 
     fn admin(&mut self, address: &core::Address, path: &Path<'_>) -> Option<Address> {
+        self.tell_of_binding(address, path);
         let address = self.address(address, path)?;
         if let Address::Unix(_) = address {
             self.unsupported(path, "an admin on a unix socket is not implemented yet");

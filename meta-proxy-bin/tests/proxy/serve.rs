@@ -198,6 +198,28 @@ async fn a_snapshot_changes_the_routes_of_open_connections() {
 
     let mut other_codec = both("one");
     other_codec.listeners[0].chains[0].codec = "example.codec.toy".into();
+    let mut other_match = both("one");
+    other_match.listeners[0].chains[0].matches.destination_port = Some(1);
+    let mut other_filters = both("one");
+    other_filters.listeners[0].filters.hand_off = true;
+    let mut other_bound = both("one");
+    other_bound.listeners[0].ignore_global_limit = true;
+    let mut other_name = both("one");
+    other_name.listeners[0].stat_prefix = Some("other".into());
+    let mut other_tls = both("one");
+    let tls = meta_tls::TlsConfig::default();
+    other_tls.listeners[0].chains[0].tls = Some(meta_tls::ServerTlsConfig::new(tls));
+    let restart = |what| format!("listener \"in\" would have to be restarted: its {what} differ");
+    for (snapshot, what) in [
+        (other_match, "filter chains"),
+        (other_filters, "listener filters"),
+        (other_bound, "bounds on connections"),
+        (other_name, "stat prefixes"),
+        (other_tls, "TLS settings"),
+    ] {
+        let error = running.handle().apply(snapshot).expect_err(what);
+        assert_eq!(error.to_string(), restart(what));
+    }
     let mut more_listeners = both("one");
     more_listeners
         .listeners

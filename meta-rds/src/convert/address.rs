@@ -32,6 +32,20 @@ impl Converter<'_> {
         }
     }
 
+    /// Tells of what only sockets that listen have, where none of them does as it says.
+    pub(super) fn tell_of_binding(&mut self, raw: &core::Address, path: &Path<'_>) {
+        let text = "no effect: this is of listeners' sockets alone";
+        match raw.address.as_ref() {
+            Some(Kind::SocketAddress(raw)) if raw.ipv4_compat => {
+                self.warn(&path.field("socket_address").field("ipv4_compat"), text);
+            }
+            Some(Kind::Pipe(pipe)) if pipe.mode > 0 => {
+                self.warn(&path.field("pipe").field("mode"), text);
+            }
+            _ => {}
+        }
+    }
+
     pub(super) fn host(&mut self, raw: &core::Address, path: &Path<'_>) -> Option<Host> {
         match raw.address.as_ref()? {
             Kind::Pipe(pipe) if !pipe.path.is_empty() => {

@@ -114,6 +114,7 @@ impl Converter<'_> {
                     self.error(&address, "required");
                     continue;
                 };
+                self.tell_of_binding(raw, &address);
                 match self.host(raw, &address) {
                     Some(Host::Address(found)) => {
                         if let Address::Ip(ip) = found

@@ -3,6 +3,7 @@
 mod convert;
 mod descriptors;
 mod forms;
+mod listeners;
 mod malformed;
 mod problems;
 mod refused;

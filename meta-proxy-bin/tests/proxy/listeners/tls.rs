@@ -44,14 +44,20 @@ impl Ca {
     }
 
     fn certificate(&self, name: &str) -> CertificateSource {
+        let (chain, key) = self.pems(name);
+        let inline = |text: String| DataSource::Inline(text.into_bytes());
+        CertificateSource::from(CertificateConfig {
+            chain: inline(chain),
+            key: inline(key),
+        })
+    }
+
+    /// A certificate for this name, and its key.
+    fn pems(&self, name: &str) -> (String, String) {
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let inline = |text: String| DataSource::Inline(text.into_bytes());
-        CertificateSource::from(CertificateConfig {
-            chain: inline(certificate.pem()),
-            key: inline(key.serialize_pem()),
-        })
+        (certificate.pem(), key.serialize_pem())
     }
 
     fn validation(&self) -> ValidationConfig {
@@ -348,6 +354,101 @@ async fn streams_of_other_kinds_are_secured_too() {
         assert_eq!(client.call("a").await, name);
     }
     until_empty(&running).await;
+}
+
+/// A chain of a bootstrap: for this name, with a certificate for it.
+fn chain_by_file(ca: &Ca, name: &str) -> serde_json::Value {
+    let (chain, key) = ca.pems(&format!("{name}.example"));
+    let text = |text: String| serde_json::json!({ "inline_string": text });
+    serde_json::json!({
+        "name": name,
+        "filter_chain_match": { "server_names": [format!("{name}.example")] },
+        "transport_socket_connect_timeout": "0.2s",
+        "transport_socket": { "name": "tls", "typed_config": {
+            "@type": "type.googleapis.com/\
+                envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+            "common_tls_context": { "tls_certificates": [
+                { "certificate_chain": text(chain), "private_key": text(key) }
+            ] }
+        } },
+        "filters": [ { "name": "proxy", "typed_config": {
+            "@type": "type.googleapis.com/\
+                aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy",
+            "stat_prefix": name,
+            "protocol": { "name": "toy", "codec": { "name": "example.codec.toy" } },
+            "route_config": { "name": name, "routes": [
+                { "name": "all", "route": { "cluster": name } }
+            ] }
+        } } ]
+    })
+}
+
+#[tokio::test]
+async fn a_file_says_it_all() {
+    let ca = Ca::new();
+    let servers = [Server::start("one").await, Server::start("two").await];
+    let clusters: Vec<_> = ["one", "two"]
+        .iter()
+        .zip(&servers)
+        .map(|(name, server)| {
+            let (ip, port) = (server.address.ip(), server.address.port());
+            let address = serde_json::json!({ "socket_address": {
+                "address": ip.to_string(), "port_value": port
+            } });
+            serde_json::json!({ "name": name, "type": "STATIC", "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [ { "lb_endpoints": [ { "endpoint": { "address": address } } ] } ]
+            } })
+        })
+        .collect();
+    let text = serde_json::json!({ "static_resources": {
+        "listeners": [ {
+            "name": "in",
+            "address": { "socket_address": { "address": "127.0.0.1", "port_value": 0 } },
+            "filter_chains": [chain_by_file(&ca, "one"), chain_by_file(&ca, "two")]
+        } ],
+        "clusters": clusters
+    } });
+    let load = |text: &serde_json::Value| {
+        let source = meta_rds::Source::new("test.json", text.to_string());
+        let bootstrap = meta_rds::Loader::new().load(&[source]);
+        bootstrap.unwrap_or_else(|error| panic!("{error}"))
+    };
+    let builder = || meta_proxy::Proxy::builder(crate::toy::registry());
+    let started = builder().bootstrap(&load(&text)).expect("it can be run");
+    let started = started.workers(meta_proxy::Workers::own(1));
+    let running = started.start().await.expect("it starts");
+    for name in ["one", "two"] {
+        let tls = ca.client(&format!("{name}.example"), &[]);
+        assert_eq!(ask(&running, &tls).await.as_deref(), Some(name));
+    }
+    // The time for a handshake is the file's.
+    let tls = ca.client("one.example", &[]);
+    let mut half = connect(&running).await;
+    let (ours, mut theirs) = duplex(1 << 16);
+    let shaking = tokio::spawn(async move {
+        let shaken = tls.handshake(ours, &Address::Memory).await;
+        shaken.map(drop)
+    });
+    let mut hello = vec![0; 1 << 14];
+    let length = theirs.read(&mut hello).await.expect("a hello");
+    half.write_all(&hello[..length]).await.expect("it reads");
+    let name = "downstream_cx_transport_socket_connect_timeout";
+    eventually("the timeout", || listener_stat(&running, name) == 1).await;
+    drop(theirs);
+    let shaken = shaking.await.expect("no panic");
+    shaken.expect_err("it was cut short");
+    until_empty(&running).await;
+
+    let mut twice = text;
+    let chains = &mut twice["static_resources"]["listeners"][0]["filter_chains"];
+    chains[1]["filter_chain_match"] = chains[0]["filter_chain_match"].clone();
+    let error = builder()
+        .bootstrap(&load(&twice))
+        .expect_err("they overlap");
+    let expected = "test.json: static_resources.listeners[0].filter_chains[1]: it is for \
+                    connections that static_resources.listeners[0].filter_chains[0] is for already";
+    assert!(error.to_string().contains(expected), "{error}");
 }
 
 #[tokio::test]

@@ -1,7 +1,12 @@
 //! What sockets are spared, and must not miss for that: reads that would find
 //! nothing, and waking the one call in flight by a waker of its own.
 
-use std::{future::poll_fn, sync::Arc};
+use std::{
+    future::{Ready, poll_fn, ready},
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use meta_codec_test::toy::{Frame, Toy};
 use meta_core::{BoxFuture, LocalReply, Mutation, Request, Response};
@@ -9,7 +14,7 @@ use tokio::{
     sync::Notify,
     task::{consume_budget, coop::has_budget_remaining},
 };
-use tower::service_fn;
+use tower::{Service, service_fn};
 
 use crate::{
     peer::{Peer, patiently},
@@ -19,19 +24,30 @@ use crate::{
 
 type Answering = BoxFuture<'static, Result<Response, LocalReply>>;
 
+/// Answers every call at once, having used up its task's share.
+struct Greedy;
+
+impl Service<Request> for Greedy {
+    type Response = Response;
+    type Error = LocalReply;
+    type Future = Ready<Result<Response, LocalReply>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LocalReply>> {
+        while has_budget_remaining() {
+            assert!(pin!(consume_budget()).poll(cx).is_ready());
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let id = request.metadata().id.0;
+        ready(Ok(response(&Frame::response(id, ""))))
+    }
+}
+
 #[tokio::test]
 async fn a_task_that_has_used_up_its_share_still_hears_of_the_next_request() {
-    // Of two requests at once the second would have to wait.
-    let front = Front::with(Toy::by_id(), |config, _| config.max_in_flight = 1);
-    let service = service_fn(|request: Request| -> Answering {
-        Box::pin(async move {
-            while has_budget_remaining() {
-                consume_budget().await;
-            }
-            Ok(response(&Frame::response(request.metadata().id.0, "")))
-        })
-    });
-    let mut client = front.connect_tcp(service).await;
+    let mut client = Front::new(Toy::by_id()).connect_tcp(Greedy).await;
     for id in 1..=3 {
         client.send(&Frame::request(id, "")).await;
         assert_eq!(patiently(client.recv()).await.id, id);

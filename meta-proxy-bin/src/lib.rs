@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod about;
 mod accept;
 mod admin;
 mod arrival;
@@ -23,6 +24,7 @@ mod worker;
 
 // The public interface is:
 pub use crate::{
+    about::{Levels, LogLevels, MemoryUse},
     builder::{Proxy, ProxyBuilder, Workers},
     config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     error::{ApplyError, StartError},

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod convert;
+mod document;
 mod load;
 mod node;
 mod path;
@@ -23,8 +24,10 @@ pub use crate::{
         Keepalive, Listener, ListenerFilter, ListenerFilterKind, ListenerFilters, Network,
         NodeInfo, ProxyProtocolFilter, ProxyProtocolVersion, ProxySettings, RdsSettings,
         RouteSource, SocketOption, SocketSettings, SourceType, TlsInspectorFilter,
+        TrafficDirection,
     },
     convert::{HashKeys, Mirror, Mirrors},
+    document::redact,
     load::Loader,
     problem::{LoadError, Place, Problem, Severity},
     schema::schema,

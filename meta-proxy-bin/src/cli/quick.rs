@@ -111,7 +111,7 @@ pub(super) fn run(
     options: &Options,
     registry: Registry,
 ) -> Result<(), Failure> {
-    arguments.log.init();
+    let log = arguments.log.init();
     arguments.check_codec(&registry)?;
     arguments.check_access_log()?;
     if let Err(error) = sys::raise_open_files() {
@@ -119,10 +119,8 @@ pub(super) fn run(
     }
     control_runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let mut builder = arguments.builder(registry)?;
-        if let Some(hook) = options.on_rest {
-            builder = builder.on_rest(hook);
-        }
+        let builder = arguments.builder(registry)?.log_levels(log);
+        let builder = options.apply(builder);
         let started = builder.start().await;
         let running = started.map_err(|error| arguments.explain(error))?;
         announce(running.handle());
@@ -206,7 +204,11 @@ impl QuickArguments {
             })
             .listener(NAME, self.listen.clone())
             .lame_duck(Duration::from_secs(self.lame_duck_time_s))
+            .drain_time(Duration::from_secs(self.drain_time_s))
             .workers(self.workers());
+        let log_level = self.log.level().into();
+        let command_line = &mut builder.about().command_line;
+        command_line.insert("log_level".to_owned(), log_level);
         if let AdminAddress::At(address) = self.admin {
             builder = builder.admin(address);
         }
@@ -276,9 +278,11 @@ pub(super) fn announce(handle: &Handle) {
     for (_, address) in handle.listeners() {
         let _ = writeln!(out, "listening on {address}");
     }
-    if let Some(address) = handle.admin_addr() {
-        let _ = writeln!(out, "admin on http://{address}");
-    }
+    let _ = match handle.admin_address() {
+        Some(Address::Ip(address)) => writeln!(out, "admin on http://{address}"),
+        Some(other) => writeln!(out, "admin on {other}"),
+        None => Ok(()),
+    };
     let _ = out.flush();
 }
 

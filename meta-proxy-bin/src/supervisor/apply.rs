@@ -94,6 +94,9 @@ fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'sta
     if let Some((_, what)) = first {
         return Some(what);
     }
+    if running.traffic_direction != wanted.traffic_direction {
+        return Some("traffic directions");
+    }
     let mut pairs = running.all_chains().zip(wanted.all_chains());
     pairs.find_map(|(running, wanted)| chain_difference(running, wanted))
 }

@@ -1,0 +1,56 @@
+//! `/listeners`: where requests come in.
+
+use std::fmt::Write as _;
+
+use axum::response::IntoResponse;
+use meta_core::Address;
+use serde_json::{Value, json};
+
+use super::pages::{Answer, Asked, Effect, Page, json};
+
+pub(super) const LISTENERS: Page = Page {
+    path: "/listeners",
+    effect: Effect::None,
+    text: "the listeners that accept connections, and where",
+    queries: &[("format", "text or json")],
+    answer,
+};
+
+fn answer(asked: &Asked<'_>) -> Answer {
+    let shared = asked.shared;
+    let is_json = asked
+        .query
+        .choice("format", &[("text", false), ("json", true)])?;
+    let accepting = shared.accepting();
+    if is_json {
+        let statuses = accepting.map(|(name, addresses)| {
+            let mut addresses = addresses.iter().map(|at| address_json(at, name));
+            let mut status = json!({ "name": &**name, "local_address": addresses.next() });
+            let additional: Vec<_> = addresses.collect();
+            if !additional.is_empty() {
+                status["additional_local_addresses"] = additional.into();
+            }
+            status
+        });
+        let statuses: Vec<_> = statuses.collect();
+        return Ok(json(&json!({ "listener_statuses": statuses })));
+    }
+    let mut text = String::new();
+    let each = accepting.flat_map(|(name, all)| all.iter().map(move |at| (name, at)));
+    for (name, address) in each {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name}::{address}");
+    }
+    Ok(text.into_response())
+}
+
+/// `envoy.config.core.v3.Address`.
+pub(super) fn address_json(address: &Address, listener: &str) -> Value {
+    match address {
+        Address::Ip(at) => json!({
+            "socket_address": { "address": at.ip().to_string(), "port_value": at.port() }
+        }),
+        Address::Unix(path) => json!({ "pipe": { "path": path.to_string_lossy() } }),
+        _ => json!({ "envoy_internal_address": { "server_listener_name": listener } }),
+    }
+}

@@ -43,7 +43,7 @@ impl Drain {
     /// Tells those who watch at present; who comes later is not meant. Nothing
     /// happens where it has begun for everyone.
     pub fn begin_for_present(&self) {
-        let next = |round| (round != BEGUN).then_some(round + 1);
+        let next = |round| (round != BEGUN).then(|| round + 1);
         let update = self
             .0
             .round

@@ -1,5 +1,7 @@
 //! The admin: pages that tell of a proxy, and some that change it.
 
+mod clusters;
+mod config_dump;
 mod drain;
 mod listeners;
 mod logging;

@@ -120,6 +120,12 @@ impl ProxyBuilder {
         &self.tls
     }
 
+    /// What it is to serve.
+    #[cfg(test)]
+    pub(crate) fn served(&self) -> &Snapshot {
+        &self.snapshot
+    }
+
     /// What it serves.
     pub fn snapshot(mut self, snapshot: Snapshot) -> Self {
         self.snapshot = snapshot;
@@ -301,6 +307,7 @@ impl ProxyBuilder {
             sites,
             admin_address,
             about,
+            registry,
         ));
         let mut supervisor = Supervisor::new(shared.clone(), lame_duck);
         if let Some((socket, address)) = admin {

@@ -10,6 +10,7 @@ mod builder;
 pub mod cli;
 mod config;
 mod dispatch;
+mod document;
 mod error;
 mod hand_off;
 mod handle;

@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -27,6 +27,7 @@ use crate::{
     error::StartError,
     handle::{DrainReport, Phase},
     listener::Listener,
+    registry::Registry,
     socket::Listening,
     stats::Stats,
     worker::{Plan, Worker, WorkerCells, spawn_task, spawn_thread},
@@ -34,9 +35,13 @@ use crate::{
 
 mod apply;
 mod listeners;
+mod updates;
 
-pub(crate) use self::listeners::ListenerDrain;
 use self::listeners::ListenerLife;
+pub(crate) use self::{
+    listeners::ListenerDrain,
+    updates::{Updated, Updates},
+};
 
 /// How long access logs may take to be written at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(1);
@@ -62,6 +67,8 @@ pub(crate) struct Shared {
     pub(crate) sites: Vec<Site>,
     pub(crate) admin: Option<Address>,
     pub(crate) about: About,
+    pub(crate) registry: Arc<Registry>,
+    updates: Mutex<Updates>,
     /// By listener.
     lives: Vec<ListenerLife>,
     /// Readiness fails though nothing else is amiss.
@@ -71,6 +78,7 @@ pub(crate) struct Shared {
     /// By worker, once they have started.
     cells: OnceLock<Vec<WorkerCells>>,
     pub(crate) began: Instant,
+    pub(crate) began_at: Updated,
     /// Ends everything at once.
     pub(crate) abort: CancellationToken,
     phase: watch::Sender<Phase>,
@@ -85,7 +93,9 @@ impl Shared {
         sites: Vec<Site>,
         admin: Option<Address>,
         about: About,
+        registry: Arc<Registry>,
     ) -> Self {
+        let began_at = Updated::now();
         let abort = CancellationToken::new();
         let lives = plan.listeners.iter();
         let lives = lives.map(|_| ListenerLife::default()).collect();
@@ -95,11 +105,14 @@ impl Shared {
             sites,
             admin,
             about,
+            registry,
+            updates: Mutex::new(Updates::new(began_at)),
             lives,
             is_failed: AtomicBool::new(false),
             baseline: Mutex::default(),
             cells: OnceLock::new(),
             began: Instant::now(),
+            began_at,
             abort,
             phase: watch::Sender::new(Phase::Starting),
             drain: watch::Sender::new(None),
@@ -133,6 +146,11 @@ impl Shared {
     /// Has readiness fail, or not fail for this reason any more.
     pub(crate) fn fail_readiness(&self, fails: bool) {
         self.is_failed.store(fails, Relaxed);
+    }
+
+    /// When what was put in force.
+    pub(crate) fn updates(&self) -> MutexGuard<'_, Updates> {
+        self.updates.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn memory(&self) -> MemoryUse {

@@ -10,6 +10,7 @@ mod path;
 mod problem;
 pub mod proto;
 mod read;
+mod render;
 mod rules;
 mod schema;
 mod secret_file;
@@ -30,6 +31,9 @@ pub use crate::{
     document::redact,
     load::Loader,
     problem::{LoadError, Place, Problem, Severity},
+    render::{
+        render_address, render_cluster, render_duration, render_load_assignment, render_routes,
+    },
     schema::schema,
     source::Source,
 };

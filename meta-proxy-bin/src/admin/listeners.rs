@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use axum::response::IntoResponse;
-use meta_core::Address;
-use serde_json::{Value, json};
+use meta_rds::render_address;
+use serde_json::json;
 
 use super::pages::{Answer, Asked, Effect, Page, json};
 
@@ -24,7 +24,7 @@ fn answer(asked: &Asked<'_>) -> Answer {
     let accepting = shared.accepting();
     if is_json {
         let statuses = accepting.map(|(name, addresses)| {
-            let mut addresses = addresses.iter().map(|at| address_json(at, name));
+            let mut addresses = addresses.iter().map(render_address);
             let mut status = json!({ "name": &**name, "local_address": addresses.next() });
             let additional: Vec<_> = addresses.collect();
             if !additional.is_empty() {
@@ -42,15 +42,4 @@ fn answer(asked: &Asked<'_>) -> Answer {
         let _ = writeln!(text, "{name}::{address}");
     }
     Ok(text.into_response())
-}
-
-/// `envoy.config.core.v3.Address`.
-pub(super) fn address_json(address: &Address, listener: &str) -> Value {
-    match address {
-        Address::Ip(at) => json!({
-            "socket_address": { "address": at.ip().to_string(), "port_value": at.port() }
-        }),
-        Address::Unix(path) => json!({ "pipe": { "path": path.to_string_lossy() } }),
-        _ => json!({ "envoy_internal_address": { "server_listener_name": listener } }),
-    }
 }

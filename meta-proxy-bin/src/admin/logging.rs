@@ -14,7 +14,7 @@ use crate::about::Levels;
 pub(super) const LOGGING: Page = Page {
     path: "/logging",
     effect: Effect::May,
-    text: "the levels of the log; with a query they are changed (POST)",
+    text: "the levels of the log; a query changes them, by POST",
     queries: &[
         (
             "level",

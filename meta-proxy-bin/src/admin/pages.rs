@@ -13,7 +13,10 @@ use axum::{
 };
 use serde_json::Value;
 
-use super::{drain, listeners, logging, memory, query::Query, server_info, state, stats};
+use super::{
+    clusters, config_dump, drain, listeners, logging, memory, query::Query, server_info, state,
+    stats,
+};
 use crate::supervisor::Shared;
 
 /// One page.
@@ -55,6 +58,8 @@ pub(super) const PAGES: &[Page] = &[
         queries: &[],
         answer: |_| Ok(Html(index()).into_response()),
     },
+    clusters::CLUSTERS,
+    config_dump::CONFIG_DUMP,
     drain::DRAIN_LISTENERS,
     state::HEALTHCHECK_FAIL,
     state::HEALTHCHECK_OK,

@@ -31,6 +31,8 @@ use crate::{
     sys,
 };
 
+mod print;
+
 /// The name of the only listener, its statistics, route and cluster.
 const NAME: &str = "quick";
 
@@ -80,6 +82,9 @@ pub(super) struct QuickArguments {
     /// What the lines say, in Envoy's operators, such as `%OPERATION% %DURATION%`.
     #[arg(long, value_name = "FORMAT", requires = "access_log")]
     access_log_format: Option<String>,
+    /// Print a bootstrap file that says the same, for `run`, and end.
+    #[arg(long)]
+    print_bootstrap: bool,
     /// Where the admin pages are: IP:PORT, or `off`.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: AdminAddress,
@@ -114,6 +119,9 @@ pub(super) fn run(
     let log = arguments.log.init();
     arguments.check_codec(&registry)?;
     arguments.check_access_log()?;
+    if arguments.print_bootstrap {
+        return arguments.print_bootstrap(&registry);
+    }
     if let Err(error) = sys::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
@@ -168,7 +176,8 @@ impl QuickArguments {
         })
     }
 
-    fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
+    /// What it serves.
+    fn snapshot(&self) -> Result<Snapshot, Failure> {
         let mut route = Route::to_cluster(NAME, NAME);
         route.timeout = Some(Duration::from_millis(self.request_timeout_ms));
         let table = RouteTable::new(NAME, vec![RouteEntry::new(Vec::new(), route)]);
@@ -197,11 +206,15 @@ impl QuickArguments {
         };
         cluster.upstream.heartbeat = (self.heartbeat_ms > 0).then_some(heartbeat);
 
+        Ok(Snapshot {
+            listeners: vec![listener],
+            clusters: vec![cluster],
+        })
+    }
+
+    fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
         let mut builder = Proxy::builder(registry)
-            .snapshot(Snapshot {
-                listeners: vec![listener],
-                clusters: vec![cluster],
-            })
+            .snapshot(self.snapshot()?)
             .listener(NAME, self.listen.clone())
             .lame_duck(Duration::from_secs(self.lame_duck_time_s))
             .drain_time(Duration::from_secs(self.drain_time_s))

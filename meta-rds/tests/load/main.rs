@@ -2,6 +2,7 @@
 
 mod convert;
 mod descriptors;
+mod document;
 mod forms;
 mod listeners;
 mod malformed;

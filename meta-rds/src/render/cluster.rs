@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Fields, host, render_address, render_duration};
 
 /// `envoy.config.cluster.v3.Cluster`. How requests share connections, and how
-/// connections are watched, has no field.
+/// connections are watched, has no field; how they are secured is not known here.
 pub fn render_cluster(config: &ClusterConfig) -> Value {
     let default = ClusterConfig::new("", Vec::new());
     let mut fields = Fields::default();
@@ -37,6 +37,9 @@ pub fn render_cluster(config: &ClusterConfig) -> Value {
         default.upstream.write_buffer_bytes,
         Value::from,
     );
+    if let Some(max) = config.max_requests_per_connection {
+        fields.set("max_requests_per_connection", max.get());
+    }
     let mut thresholds = Fields::default();
     let bounds = [
         (

@@ -8,5 +8,6 @@ mod listeners;
 mod malformed;
 mod problems;
 mod refused;
+mod render;
 mod support;
 mod tls;

@@ -1,5 +1,6 @@
 //! The admin: pages that tell of a proxy, and some that change it.
 
+mod certs;
 mod clusters;
 mod config_dump;
 mod drain;
@@ -8,6 +9,7 @@ mod logging;
 mod memory;
 mod pages;
 mod query;
+mod runtime;
 mod server;
 mod server_info;
 mod state;

@@ -52,12 +52,27 @@ impl Document<'_> {
             let admin = json!({ "address": render_address(address) });
             bootstrap.insert("admin".to_owned(), admin);
         }
-        let listeners = listeners.map(|(config, addresses)| self.listener(config, addresses));
+        let mut bounds = Map::new();
+        let listeners = listeners.map(|(config, addresses)| {
+            if let Some(max) = config.max_connections {
+                let key = format!(
+                    "envoy.resource_limits.listener.{}.connection_limit",
+                    config.name
+                );
+                bounds.insert(key, max.into());
+            }
+            self.listener(config, addresses)
+        });
         let clusters = self.clusters.iter().map(render_cluster);
         let resources = json!({
             "listeners": listeners.collect::<Vec<_>>(),
             "clusters": clusters.collect::<Vec<_>>(),
         });
+        if !bounds.is_empty() {
+            let layer = json!({ "name": "bounds", "static_layer": bounds });
+            let runtime = json!({ "layers": [layer] });
+            bootstrap.insert("layered_runtime".to_owned(), runtime);
+        }
         bootstrap.insert("static_resources".to_owned(), resources);
         let mut bootstrap = Value::Object(bootstrap);
         redact(&mut bootstrap);

@@ -14,8 +14,8 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    clusters, config_dump, drain, listeners, logging, memory, query::Query, server_info, state,
-    stats,
+    certs, clusters, config_dump, drain, listeners, logging, memory, query::Query, runtime,
+    server_info, state, stats,
 };
 use crate::supervisor::Shared;
 
@@ -58,6 +58,7 @@ pub(super) const PAGES: &[Page] = &[
         queries: &[],
         answer: |_| Ok(Html(index()).into_response()),
     },
+    certs::CERTS,
     clusters::CLUSTERS,
     config_dump::CONFIG_DUMP,
     drain::DRAIN_LISTENERS,
@@ -77,7 +78,7 @@ pub(super) const PAGES: &[Page] = &[
     state::QUITQUITQUIT,
     state::READY,
     stats::RESET_COUNTERS,
-    state::RUNTIME,
+    runtime::RUNTIME,
     server_info::SERVER_INFO,
     stats::STATS,
     stats::PROMETHEUS,

@@ -1,9 +1,8 @@
 //! Pages of a line: readiness, and the end.
 
 use axum::{http::StatusCode, response::IntoResponse};
-use serde_json::json;
 
-use super::pages::{Answer, Asked, Effect, Page, json};
+use super::pages::{Answer, Asked, Effect, Page};
 
 pub(super) const READY: Page = Page {
     path: "/ready",
@@ -53,14 +52,6 @@ pub(super) const HOT_RESTART_VERSION: Page = Page {
     text: "there is no hot restart: disabled",
     queries: &[],
     answer: |_| Ok("disabled".into_response()),
-};
-
-pub(super) const RUNTIME: Page = Page {
-    path: "/runtime",
-    effect: Effect::None,
-    text: "the runtime's values: there is no runtime, so none",
-    queries: &[],
-    answer: |_| Ok(json(&json!({ "layers": [], "entries": {} }))),
 };
 
 fn ready(asked: &Asked<'_>) -> Answer {

@@ -6,6 +6,7 @@ use meta_proxy::Running;
 
 use crate::toy::{Server, loopback, proxy};
 
+mod certs;
 mod clusters;
 mod config_dump;
 mod drain;

@@ -30,7 +30,7 @@ impl QuickArguments {
     }
 
     /// What no field of a bootstrap is for, and whether it is asked for.
-    fn unsaid(&self) -> [(&'static str, bool); 6] {
+    fn unsaid(&self) -> [(&'static str, bool); 5] {
         let default = UpstreamConfig::default().heartbeat;
         let interval = default.map_or(0, |heartbeat| heartbeat.interval.as_millis());
         let timeout = Route::DEFAULT_TIMEOUT.as_millis();
@@ -42,7 +42,6 @@ impl QuickArguments {
                 "--request-timeout-ms",
                 u128::from(self.request_timeout_ms) != timeout,
             ),
-            ("--max-connections", self.max_connections.is_some()),
             ("--pin", self.pin),
         ]
     }
@@ -119,7 +118,7 @@ mod tests {
             "--protocol thrift --listen 127.0.0.1:1 --upstream 127.0.0.1:2,[::1]:3",
             "--protocol dubbo --listen unix:/a.sock --upstream unix:/b.sock --admin off",
             "--protocol thrift --listen [::1]:1 --upstream localhost:2,127.0.0.1:3 \
-             --multiplexing --idle-timeout-ms 1500 --codec-config {\"transport\":\"header\"} \
+             --multiplexing --max-connections 9 --idle-timeout-ms 1500 --codec-config {\"transport\":\"header\"} \
              --access-log /a.log --access-log-format %OPERATION%\\n",
         ];
         for command in commands {

@@ -4,12 +4,15 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     task::{Context, Waker},
 };
 
 use slab::Slab;
+
+/// The round after which there is no other.
+const BEGUN: u64 = u64::MAX;
 
 /// Tells connections to finish what they do and close. Cheap to clone.
 ///
@@ -19,7 +22,9 @@ pub struct Drain(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    begun: AtomicBool,
+    /// Grows each time that those who watch are told to end; [`BEGUN`] once everyone
+    /// is.
+    round: AtomicU64,
     waiting: Mutex<Slab<Waker>>,
 }
 
@@ -31,7 +36,24 @@ impl Drain {
 
     /// Begins; everyone who watches is woken.
     pub fn begin(&self) {
-        self.0.begun.store(true, Ordering::Release);
+        self.0.round.store(BEGUN, Ordering::Release);
+        self.wake();
+    }
+
+    /// Tells those who watch at present; who comes later is not meant. Nothing
+    /// happens where it has begun for everyone.
+    pub fn begin_for_present(&self) {
+        let next = |round| (round != BEGUN).then(|| round + 1);
+        let update = self
+            .0
+            .round
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, next);
+        if update.is_ok() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
         let mut waiting = self.0.lock();
         let wakers: Vec<_> = waiting.iter().map(|(_, waker)| waker.clone()).collect();
         waiting.shrink_to_fit();
@@ -39,14 +61,19 @@ impl Drain {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Whether it has begun.
+    /// Whether it has begun for everyone.
     pub fn has_begun(&self) -> bool {
-        self.0.begun.load(Ordering::Acquire)
+        self.0.round() == BEGUN
     }
 
     pub(crate) fn watch(&self) -> DrainWatch {
         DrainWatch {
             drain: self.clone(),
+            // Who comes when it has begun is meant, too.
+            round: match self.0.round() {
+                BEGUN => 0,
+                round => round,
+            },
             key: None,
             waker: None,
         }
@@ -60,6 +87,10 @@ impl fmt::Debug for Drain {
 }
 
 impl Shared {
+    fn round(&self) -> u64 {
+        self.round.load(Ordering::Acquire)
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Slab<Waker>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,6 +100,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct DrainWatch {
     drain: Drain,
+    /// The round that it came in.
+    round: u64,
     key: Option<usize>,
     waker: Option<Waker>,
 }
@@ -82,7 +115,7 @@ impl DrainWatch {
 
     /// Whether the drain has begun; if not, the task is woken when it does.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.drain.has_begun() {
+        if self.has_begun() {
             return true;
         }
         if !self.is_asked_by(cx) {
@@ -95,7 +128,12 @@ impl DrainWatch {
             self.waker = Some(cx.waker().clone());
         }
         // It may have begun before the waker was in place.
-        self.drain.has_begun()
+        self.has_begun()
+    }
+
+    /// Whether it has begun for this watcher.
+    fn has_begun(&self) -> bool {
+        self.drain.0.round() != self.round
     }
 }
 
@@ -129,6 +167,27 @@ mod tests {
         assert_eq!(drain.0.lock().len(), 4);
         watches.clear();
         assert!(drain.0.lock().is_empty());
+    }
+
+    #[test]
+    fn who_comes_after_the_present_is_not_meant() {
+        let drain = Drain::new();
+        let mut cx = Context::from_waker(futures::task::noop_waker_ref());
+        let mut first = drain.watch();
+        assert!(!first.poll(&mut cx));
+        drain.begin_for_present();
+        assert!(first.poll(&mut cx));
+        assert!(!drain.has_begun());
+        let mut second = drain.watch();
+        assert!(!second.poll(&mut cx));
+        drain.begin_for_present();
+        assert!(second.poll(&mut cx));
+        let mut third = drain.watch();
+        drain.begin();
+        drain.begin_for_present();
+        assert!(drain.has_begun());
+        assert!(third.poll(&mut cx));
+        assert!(drain.watch().poll(&mut cx));
     }
 
     #[tokio::test]

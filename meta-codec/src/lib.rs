@@ -15,7 +15,7 @@ pub use crate::{
     clock::now,
     downstream::{CloseReason, Downstream, DownstreamConfig},
     drain::Drain,
-    stats::{DownstreamStats, UpstreamStats},
+    stats::{DownstreamStats, EndpointStats, UpstreamStats},
     timer::{RESOLUTION, Timer, Wheel, WheelDriver},
     transport::{Transport, TransportSocket},
     upstream::{

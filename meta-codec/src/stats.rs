@@ -1,6 +1,9 @@
 //! What connections count. Names are those of Envoy's and Aeraki's statistics.
 
-use meta_core::stats::{Counter, Gauge, Histogram};
+use meta_core::{
+    LocalReply, Message, ReplyKind, Status,
+    stats::{Counter, Gauge, Histogram},
+};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 /// A struct of cells, which one thread or many write.
@@ -142,6 +145,10 @@ statistics! {
         pub upstream_cx_destroy_remote: Counter,
         /// Connections closed with requests in flight.
         pub upstream_cx_destroy_with_active_rq: Counter,
+        /// How long it took to make connections.
+        pub upstream_cx_connect_ms: Histogram,
+        /// How long connections were open, the making of them included.
+        pub upstream_cx_length_ms: Histogram,
         /// Connections that broke protocol.
         pub upstream_cx_protocol_error: Counter,
         /// Idle connections found closed by their server, before use.
@@ -192,5 +199,65 @@ statistics! {
         pub upstream_cx_none_healthy: Counter,
         /// How long requests took upstream.
         pub upstream_rq_time: Histogram,
+    }
+}
+
+statistics! {
+    /// What the connections to one endpoint of a cluster count, on one worker.
+    ///
+    /// Shown by the admin's `/clusters`.
+    pub struct EndpointStats {
+        /// Connections made or tried.
+        pub cx_total: Counter,
+        /// Connections open or being made.
+        pub cx_active: Gauge,
+        /// Connections that could not be made.
+        pub cx_connect_fail: Counter,
+        /// Requests sent, those sent once more included.
+        pub rq_total: Counter,
+        /// Requests sent that want an answer and have none yet.
+        pub rq_active: Gauge,
+        /// Requests that were answered, whatever the service said; one-way calls that
+        /// were written.
+        pub rq_success: Counter,
+        /// Requests that were answered with an error of the framework, or not
+        /// answered.
+        pub rq_error: Counter,
+        /// Of them: not in time.
+        pub rq_timeout: Counter,
+    }
+}
+
+impl EndpointStats {
+    /// A request that wants an answer has been sent.
+    pub(crate) fn begin(&self) {
+        self.rq_total.inc();
+        self.rq_active.inc();
+    }
+
+    /// It has ended; `None`: it was given up.
+    pub(crate) fn end(&self, outcome: Option<&Result<Message, LocalReply>>) {
+        self.rq_active.dec();
+        match outcome {
+            Some(Ok(message)) if message.metadata.status == Status::Error => self.rq_error.inc(),
+            Some(Ok(_)) => self.rq_success.inc(),
+            Some(Err(reply)) if reply.kind() == ReplyKind::Timeout => self.timed_out(),
+            Some(Err(_)) => self.rq_error.inc(),
+            None => {}
+        }
+    }
+
+    /// It was not answered in time.
+    pub(crate) fn timed_out(&self) {
+        self.rq_error.inc();
+        self.rq_timeout.inc();
+    }
+
+    /// What was to be written only has been, or could not be.
+    pub(crate) fn written(&self, is_good: bool) {
+        match is_good {
+            true => self.rq_success.inc(),
+            false => self.rq_error.inc(),
+        }
     }
 }

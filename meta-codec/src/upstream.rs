@@ -7,7 +7,11 @@ use meta_core::{
     UpstreamInfo, WireForm,
 };
 
-use crate::{stats::UpstreamStats, timer::Wheel, transport::Transport};
+use crate::{
+    stats::{EndpointStats, UpstreamStats},
+    timer::Wheel,
+    transport::Transport,
+};
 
 mod exclusive;
 mod pending;
@@ -80,6 +84,7 @@ pub struct Upstream {
     limits: Limits,
     config: UpstreamConfig,
     stats: Arc<UpstreamStats>,
+    endpoint: Arc<EndpointStats>,
     wheel: Wheel,
 }
 
@@ -98,7 +103,21 @@ impl Upstream {
             limits,
             config,
             stats,
+            endpoint: Arc::default(),
             wheel,
+        }
+    }
+
+    /// The same, for connections to one endpoint, which count there too.
+    pub fn to_endpoint(&self, stats: Arc<EndpointStats>) -> Self {
+        Self {
+            codec: self.codec.clone(),
+            capabilities: self.capabilities.clone(),
+            limits: self.limits,
+            config: self.config.clone(),
+            stats: self.stats.clone(),
+            endpoint: stats,
+            wheel: self.wheel.clone(),
         }
     }
 
@@ -116,6 +135,12 @@ impl Upstream {
     /// What the connections count.
     pub fn stats(&self) -> &Arc<UpstreamStats> {
         &self.stats
+    }
+
+    /// What the connections to this endpoint count; of those that are made without
+    /// [`Upstream::to_endpoint`] nobody knows which it is.
+    pub fn endpoint_stats(&self) -> &Arc<EndpointStats> {
+        &self.endpoint
     }
 
     /// The timers of this worker.

@@ -68,9 +68,13 @@ impl ProxyBuilder {
         for listener in &bootstrap.listeners {
             builder = builder.listener(listener.name.clone(), socket(listener));
         }
-        if let Some(Address::Ip(address)) = &bootstrap.admin {
-            builder = builder.admin(*address);
+        if let Some(address) = &bootstrap.admin {
+            let socket = ListenSocket::from(address.clone());
+            builder = builder.admin(socket.with_settings(&bootstrap.admin_socket));
         }
+        let about = builder.about();
+        about.node = bootstrap.node.clone();
+        about.document = Some(bootstrap.document.clone());
         Ok(builder)
     }
 }
@@ -201,6 +205,7 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
         config.filters = listener.filters.clone();
         config.max_connections = listener.max_connections;
         config.ignore_global_limit = listener.ignore_global_limit;
+        config.traffic_direction = listener.traffic_direction;
         snapshot.listeners.push(config);
     }
     snapshot

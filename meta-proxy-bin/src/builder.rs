@@ -3,7 +3,6 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt, io,
-    net::{SocketAddr, TcpListener},
     num::NonZeroUsize,
     sync::Arc,
     thread,
@@ -16,6 +15,7 @@ use meta_router::{Clusters, Connect, DnsResolver, Resolve, TcpConnector};
 use meta_tls::TlsContexts;
 
 use crate::{
+    about::{About, LogLevels, MemoryUse},
     config::{ListenerConfig, Snapshot},
     error::StartError,
     hand_off::HandOff,
@@ -41,6 +41,7 @@ impl Proxy {
             sockets: Vec::new(),
             workers: Workers::default(),
             admin: None,
+            about: About::default(),
             lame_duck: Duration::ZERO,
             on_rest: None,
             access_logs: AccessLogs::default(),
@@ -96,7 +97,8 @@ pub struct ProxyBuilder {
     snapshot: Snapshot,
     sockets: Vec<(Arc<str>, ListenSocket)>,
     workers: Workers,
-    admin: Option<SocketAddr>,
+    admin: Option<ListenSocket>,
+    about: About,
     lame_duck: Duration,
     on_rest: Option<fn()>,
     access_logs: AccessLogs,
@@ -116,6 +118,12 @@ impl ProxyBuilder {
     /// Where it makes TLS contexts.
     pub(crate) fn tls(&self) -> &TlsContexts {
         &self.tls
+    }
+
+    /// What it is to serve.
+    #[cfg(test)]
+    pub(crate) fn served(&self) -> &Snapshot {
+        &self.snapshot
     }
 
     /// What it serves.
@@ -138,12 +146,40 @@ impl ProxyBuilder {
         self
     }
 
-    /// Answers admin requests at `address`. Default: nowhere.
+    /// Answers admin requests at an address, of an IP network or of a unix socket, or
+    /// on a bound socket; of several the first. Default: nowhere.
     ///
-    /// Who can connect there can read all that it tells; nothing is asked for.
-    pub fn admin(mut self, address: SocketAddr) -> Self {
-        self.admin = Some(address);
+    /// Who can connect there can read all that it tells, and end the proxy; nothing
+    /// is asked for.
+    pub fn admin(mut self, socket: impl Into<ListenSocket>) -> Self {
+        self.admin = Some(socket.into());
         self
+    }
+
+    /// How long the drain may take that the admin is asked for, as the deadline of
+    /// [`Handle::drain`]. Default: 10 s.
+    pub fn drain_time(mut self, time: Duration) -> Self {
+        self.about.drain_time = time;
+        self
+    }
+
+    /// The log whose levels the admin shows and changes. Default: none, and the
+    /// admin says so.
+    pub fn log_levels(mut self, log: Arc<dyn LogLevels>) -> Self {
+        self.about.log_levels = Some(log);
+        self
+    }
+
+    /// Asks `known` for what the allocator knows of memory, when the admin is asked.
+    /// Default: only what the system knows is told.
+    pub fn memory(mut self, known: fn() -> MemoryUse) -> Self {
+        self.about.memory = Some(known);
+        self
+    }
+
+    /// What the admin tells of the process.
+    pub(crate) fn about(&mut self) -> &mut About {
+        &mut self.about
     }
 
     /// How long a proxy that is to drain goes on accepting connections, while its
@@ -227,6 +263,7 @@ impl ProxyBuilder {
             sockets,
             workers,
             admin,
+            about,
             lame_duck,
             on_rest,
             access_logs,
@@ -263,13 +300,22 @@ impl ProxyBuilder {
             tls: tls.clone(),
         };
         let sites = openings.iter().map(Opening::site).collect();
-        let admin_address = admin.as_ref().map(|(_, address)| *address);
-        let shared = Arc::new(Shared::new(plan, snapshot.clusters, sites, admin_address));
+        let admin_address = admin.as_ref().map(|(_, address)| address.clone());
+        let shared = Arc::new(Shared::new(
+            plan,
+            snapshot.clusters,
+            sites,
+            admin_address,
+            about,
+            registry,
+        ));
         let mut supervisor = Supervisor::new(shared.clone(), lame_duck);
         if let Some((socket, address)) = admin {
-            supervisor
-                .start_admin(socket)
-                .map_err(|source| admin_error(address, source))?;
+            let socket = socket.listen();
+            let socket = socket.map_err(|source| admin_error(address.to_string(), source))?;
+            if let Some(socket) = socket {
+                supervisor.start_admin(socket);
+            }
         }
         let dispatcher = supervisor.start_workers(&workers).await?;
         supervisor.discover(resolver, warm_up).await;
@@ -287,8 +333,7 @@ impl ProxyBuilder {
             }
         }
         supervisor.watch_secrets(tls);
-        // The last way to the workers has to go with the acceptors.
-        drop(dispatcher);
+        supervisor.keep(dispatcher);
         supervisor.go();
         Ok(Running::new(Handle::new(shared)))
     }
@@ -356,15 +401,18 @@ fn listen_error(listener: &Listener, address: String, source: io::Error) -> Star
     }
 }
 
-fn bind_admin(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = TcpListener::bind(address).and_then(|socket| {
-        let address = socket.local_addr()?;
+fn bind_admin(socket: ListenSocket) -> Result<(Bound, Address), StartError> {
+    let nowhere = || admin_error(String::new(), io::ErrorKind::InvalidInput.into());
+    let part = socket.into_parts().next().ok_or_else(nowhere)?;
+    let wanted = part.describe();
+    let bound = part.bind().and_then(|socket| {
+        let address = socket.address()?;
         Ok((socket, address))
     });
-    bound.map_err(|source| admin_error(address, source))
+    bound.map_err(|source| admin_error(wanted, source))
 }
 
-fn admin_error(address: SocketAddr, source: io::Error) -> StartError {
+fn admin_error(address: String, source: io::Error) -> StartError {
     StartError::Admin { address, source }
 }
 

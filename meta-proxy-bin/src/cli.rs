@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::registry::{Registry, RegistryError};
+use crate::{
+    about::MemoryUse,
+    builder::ProxyBuilder,
+    registry::{Registry, RegistryError},
+};
 
 mod address;
 mod demo;
@@ -80,14 +84,33 @@ pub fn main_with(
 #[non_exhaustive]
 pub struct Options {
     on_rest: Option<fn()>,
+    memory: Option<fn() -> MemoryUse>,
 }
 
 impl Options {
-    /// Passes `hook` on to [`ProxyBuilder::on_rest`](crate::ProxyBuilder::on_rest).
+    /// Passes `hook` on to [`ProxyBuilder::on_rest`].
     #[must_use]
     pub fn on_rest(mut self, hook: fn()) -> Self {
         self.on_rest = Some(hook);
         self
+    }
+
+    /// Passes `known` on to [`ProxyBuilder::memory`].
+    #[must_use]
+    pub fn memory(mut self, known: fn() -> MemoryUse) -> Self {
+        self.memory = Some(known);
+        self
+    }
+
+    /// Tells a proxy what the program sets for itself.
+    fn apply(&self, mut builder: ProxyBuilder) -> ProxyBuilder {
+        if let Some(hook) = self.on_rest {
+            builder = builder.on_rest(hook);
+        }
+        if let Some(known) = self.memory {
+            builder = builder.memory(known);
+        }
+        builder
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meta_codec::DownstreamConfig;
 use meta_core::Limits;
 use meta_filters::access_log::AccessLogConfig;
-use meta_rds::{ChainMatch, ListenerFilters};
+use meta_rds::{ChainMatch, ListenerFilters, TrafficDirection};
 use meta_router::{ClusterConfig, RouteTable};
 use meta_tls::{HandshakeLimits, ServerTlsConfig};
 use serde_json::Value;
@@ -49,6 +49,9 @@ pub struct ListenerConfig {
     /// [`ProxyBuilder::max_connections`](crate::ProxyBuilder::max_connections); they
     /// count all the same. Default: no.
     pub ignore_global_limit: bool,
+    /// Whether its requests come into the service beside it, or leave that. Default:
+    /// it is not said.
+    pub traffic_direction: TrafficDirection,
 }
 
 impl ListenerConfig {
@@ -74,6 +77,7 @@ impl ListenerConfig {
             handshakes: HandshakeLimits::default(),
             max_connections: None,
             ignore_global_limit: false,
+            traffic_direction: TrafficDirection::default(),
         }
     }
 

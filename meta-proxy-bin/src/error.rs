@@ -1,6 +1,6 @@
 //! Why a proxy does not start, or does not take a snapshot.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, sync::Arc};
 
 use meta_filters::access_log::AccessLogError;
 use meta_router::ClusterError;
@@ -88,7 +88,7 @@ pub enum StartError {
     #[error("admin cannot listen on {address}")]
     Admin {
         /// Where it was to listen.
-        address: SocketAddr,
+        address: String,
         /// The system's reason.
         source: io::Error,
     },

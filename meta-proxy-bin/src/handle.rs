@@ -119,9 +119,20 @@ impl Handle {
         self.0.listeners()
     }
 
-    /// Where the admin answers, if it does.
+    /// Where the admin answers, if it does, on an IP network.
     pub fn admin_addr(&self) -> Option<SocketAddr> {
-        self.0.admin
+        self.admin_address()?.socket_addr()
+    }
+
+    /// Where the admin answers, if it does.
+    pub fn admin_address(&self) -> Option<&Address> {
+        self.0.admin.as_ref()
+    }
+
+    /// Waits until its end in order is asked for, by [`Handle::drain`] or over the
+    /// admin.
+    pub async fn drain_requested(&self) {
+        self.0.drain_requested().await;
     }
 
     /// Where it is in its life.

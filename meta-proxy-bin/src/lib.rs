@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![deny(missing_docs)]
 
+mod about;
 mod accept;
 mod admin;
 mod arrival;
@@ -9,6 +10,7 @@ mod builder;
 pub mod cli;
 mod config;
 mod dispatch;
+mod document;
 mod error;
 mod hand_off;
 mod handle;
@@ -23,6 +25,7 @@ mod worker;
 
 // The public interface is:
 pub use crate::{
+    about::{Levels, LogLevels, MemoryUse},
     builder::{Proxy, ProxyBuilder, Workers},
     config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     error::{ApplyError, StartError},

@@ -88,6 +88,17 @@ impl Registry {
         self.filters.configure(config)
     }
 
+    /// The name and the type URL of the codec that goes by `name`; the name itself
+    /// where there is none.
+    pub(crate) fn codec_names<'a>(&self, name: &'a str) -> (&'a str, &'static str) {
+        self.codecs.names_of(name)
+    }
+
+    /// The name and the type URL of a filter, as [`Registry::codec_names`].
+    pub(crate) fn filter_names<'a>(&self, name: &'a str) -> (&'a str, &'static str) {
+        self.filters.names_of(name)
+    }
+
     /// The names of the codecs, each the first of its own.
     pub fn codecs(&self) -> impl Iterator<Item = &'static str> {
         self.codecs.names()

@@ -7,11 +7,12 @@
 //! | `listener.<address>.<name>` | connections, in all and by worker; TLS handshakes |
 //! | `tls_inspector.<name>`, `proxy_proto.<name>` | what listener filters find |
 //! | `filesystem.<name>`, `access_log.<name>` | access logs: [`AccessLogStats`](crate::meta_filters::access_log::AccessLogStats) |
+//! | `listener_manager.<name>`, `cluster_manager.<name>` | how many listeners and clusters there are |
 //! | `server.<name>` | the process |
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use meta_core::stats::{Cell, HistogramSnapshot};
+use meta_core::stats::{BUCKETS_MS, Cell, HistogramSnapshot};
 
 mod cells;
 mod collect;
@@ -81,8 +82,28 @@ impl Stats {
         self
     }
 
+    /// Those that `keep` wants.
+    #[must_use]
+    pub(crate) fn selected(mut self, keep: impl Fn(&str, &StatValue) -> bool) -> Self {
+        self.entries.retain(|name, entry| keep(name, &entry.value));
+        self
+    }
+
+    /// Takes from each counter what it was when `before` was collected.
+    pub(crate) fn since(&mut self, before: &Self) {
+        for (name, entry) in &mut self.entries {
+            if let StatValue::Counter(count) = &mut entry.value {
+                *count = count.saturating_sub(before.counter(name));
+            }
+        }
+    }
+
     /// A line `name: value` for each; of histograms, count and sum.
     pub fn to_text(&self) -> String {
+        self.to_text_with(Buckets::None)
+    }
+
+    pub(crate) fn to_text_with(&self, buckets: Buckets) -> String {
         let mut text = String::new();
         for (name, value) in self.iter() {
             // Writing to a string does not fail.
@@ -91,7 +112,11 @@ impl Stats {
                 StatValue::Gauge(value) => writeln!(text, "{name}: {value}"),
                 StatValue::Histogram(histogram) => {
                     let (count, sum) = (histogram.count(), sum_ms(histogram));
-                    writeln!(text, "{name}: count={count} sum_ms={sum}")
+                    let _ = write!(text, "{name}: count={count} sum_ms={sum}");
+                    for (bound, count) in buckets.of(histogram) {
+                        let _ = write!(text, " B{bound}:{count}");
+                    }
+                    writeln!(text)
                 }
             };
         }
@@ -135,7 +160,60 @@ fn join(before: &str, after: &str) -> String {
     }
 }
 
+/// What of a histogram is shown besides count and sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buckets {
+    None,
+    /// How many are not over each bound.
+    Cumulative,
+    /// How many are between each bound and the one before.
+    Disjoint,
+}
+
+impl Buckets {
+    /// Upper bounds in milliseconds, and counts.
+    fn of(self, histogram: &HistogramSnapshot) -> Vec<(f64, u64)> {
+        if self == Self::None {
+            return Vec::new();
+        }
+        let mut below = 0;
+        let buckets = BUCKETS_MS.into_iter().zip(histogram.buckets);
+        let counted = buckets.map(|(bound, count)| {
+            below += count;
+            match self {
+                Self::Disjoint => (bound, count),
+                _ => (bound, below),
+            }
+        });
+        counted.collect()
+    }
+}
+
+/// What a statistic is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StatKind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
 impl StatValue {
+    pub(crate) fn kind(&self) -> StatKind {
+        match self {
+            Self::Counter(_) => StatKind::Counter,
+            Self::Gauge(_) => StatKind::Gauge,
+            Self::Histogram(_) => StatKind::Histogram,
+        }
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        match self {
+            Self::Counter(count) => *count == 0,
+            Self::Gauge(value) => *value == 0,
+            Self::Histogram(histogram) => histogram.count() == 0,
+        }
+    }
+
     /// What stands in `cell`, where it is of a kind known here.
     fn of(cell: Cell<'_>) -> Option<Self> {
         Some(match cell {
@@ -169,6 +247,8 @@ enum Scope<'a> {
     /// What is written to files, as Envoy counts it.
     Filesystem,
     AccessLog,
+    ListenerManager,
+    ClusterManager,
     Server,
     /// What says itself whose it is.
     Whole,
@@ -183,6 +263,8 @@ impl Scope<'_> {
             Self::Listener(_) | Self::ListenerWorker(..) => "listener",
             Self::Filesystem => "filesystem",
             Self::AccessLog => "access_log",
+            Self::ListenerManager => "listener_manager",
+            Self::ClusterManager => "cluster_manager",
             Self::Server => "server",
             Self::Whole => "",
         }
@@ -195,7 +277,7 @@ impl Scope<'_> {
                 (*name).to_owned()
             }
             Self::ListenerWorker(name, worker) => format!("{name}.worker_{worker}"),
-            Self::Filesystem | Self::AccessLog | Self::Server | Self::Whole => String::new(),
+            _ => String::new(),
         }
     }
 
@@ -226,11 +308,7 @@ impl Scope<'_> {
                 ("envoy_listener_address", (*address).to_owned()),
                 ("envoy_worker_id", worker.to_string()),
             ],
-            Self::MetaProtocol(_)
-            | Self::Filesystem
-            | Self::AccessLog
-            | Self::Server
-            | Self::Whole => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener},
-    sync::{Arc, OnceLock, atomic::AtomicUsize, atomic::Ordering::Relaxed},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -17,6 +19,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    about::{About, MemoryUse},
     accept::Acceptor,
     admin,
     builder::Workers,
@@ -24,15 +27,26 @@ use crate::{
     error::StartError,
     handle::{DrainReport, Phase},
     listener::Listener,
+    registry::Registry,
     socket::Listening,
     stats::Stats,
     worker::{Plan, Worker, WorkerCells, spawn_task, spawn_thread},
 };
 
 mod apply;
+mod listeners;
+mod updates;
+
+use self::listeners::ListenerLife;
+pub(crate) use self::{
+    listeners::ListenerDrain,
+    updates::{Updated, Updates},
+};
 
 /// How long access logs may take to be written at the end.
 const LOG_FLUSH: Duration = Duration::from_secs(1);
+/// How long the admin may take for its last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How often the files of TLS contexts are looked at.
 const SECRETS_INTERVAL: Duration = Duration::from_secs(1);
@@ -51,10 +65,20 @@ pub(crate) struct Shared {
     pub(crate) clusters: Vec<ClusterConfig>,
     /// By listener.
     pub(crate) sites: Vec<Site>,
-    pub(crate) admin: Option<SocketAddr>,
+    pub(crate) admin: Option<Address>,
+    pub(crate) about: About,
+    pub(crate) registry: Arc<Registry>,
+    updates: Mutex<Updates>,
+    /// By listener.
+    lives: Vec<ListenerLife>,
+    /// Readiness fails though nothing else is amiss.
+    is_failed: AtomicBool,
+    /// What counters stood at when they were reset.
+    baseline: Mutex<Stats>,
     /// By worker, once they have started.
     cells: OnceLock<Vec<WorkerCells>>,
     pub(crate) began: Instant,
+    pub(crate) began_at: Updated,
     /// Ends everything at once.
     pub(crate) abort: CancellationToken,
     phase: watch::Sender<Phase>,
@@ -67,16 +91,29 @@ impl Shared {
         plan: Plan,
         clusters: Vec<ClusterConfig>,
         sites: Vec<Site>,
-        admin: Option<SocketAddr>,
+        admin: Option<Address>,
+        about: About,
+        registry: Arc<Registry>,
     ) -> Self {
+        let began_at = Updated::now();
+        let abort = CancellationToken::new();
+        let lives = plan.listeners.iter();
+        let lives = lives.map(|_| ListenerLife::default()).collect();
         Self {
             plan: Arc::new(plan),
             clusters,
             sites,
             admin,
+            about,
+            registry,
+            updates: Mutex::new(Updates::new(began_at)),
+            lives,
+            is_failed: AtomicBool::new(false),
+            baseline: Mutex::default(),
             cells: OnceLock::new(),
             began: Instant::now(),
-            abort: CancellationToken::new(),
+            began_at,
+            abort,
             phase: watch::Sender::new(Phase::Starting),
             drain: watch::Sender::new(None),
             report: OnceLock::new(),
@@ -101,8 +138,36 @@ impl Shared {
         self.phase.subscribe()
     }
 
+    /// Whether requests are welcome, and nobody has said otherwise.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase() == Phase::Ready && !self.is_failed.load(Relaxed)
+    }
+
+    /// Has readiness fail, or not fail for this reason any more.
+    pub(crate) fn fail_readiness(&self, fails: bool) {
+        self.is_failed.store(fails, Relaxed);
+    }
+
+    /// When what was put in force.
+    pub(crate) fn updates(&self) -> MutexGuard<'_, Updates> {
+        self.updates.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn memory(&self) -> MemoryUse {
+        self.about.memory.map(|known| known()).unwrap_or_default()
+    }
+
     pub(crate) fn stats(&self) -> Stats {
-        Stats::collect(self)
+        let mut stats = Stats::collect(self);
+        stats.since(&self.baseline.lock().unwrap_or_else(PoisonError::into_inner));
+        stats
+    }
+
+    /// Has counters begin at 0 again. The cells go on: it is remembered what they
+    /// were.
+    pub(crate) fn reset_counters(&self) {
+        let baseline = Stats::collect(self);
+        *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = baseline;
     }
 
     /// What the workers count; none before they have started.
@@ -123,6 +188,12 @@ impl Shared {
             request.get_or_insert(deadline);
             first
         });
+    }
+
+    /// Waits until a drain is asked for.
+    pub(crate) async fn drain_requested(&self) {
+        // The sender is a part of what is borrowed here.
+        let _ = self.drain.subscribe().wait_for(Option::is_some).await;
     }
 
     pub(crate) async fn stopped(&self) -> DrainReport {
@@ -146,8 +217,10 @@ pub(crate) struct Supervisor {
     lame_duck: Duration,
     workers: JoinSet<usize>,
     acceptors: JoinSet<()>,
-    stop_accepting: CancellationToken,
+    /// A way to the workers, which drain when the last is gone.
+    dispatcher: Option<Dispatcher>,
     admin: JoinSet<()>,
+    stop_admin: CancellationToken,
     discovery: Option<Discovery>,
     secrets: JoinSet<()>,
 }
@@ -159,19 +232,18 @@ impl Supervisor {
             lame_duck,
             workers: JoinSet::new(),
             acceptors: JoinSet::new(),
-            stop_accepting: CancellationToken::new(),
+            dispatcher: None,
             admin: JoinSet::new(),
+            stop_admin: CancellationToken::new(),
             discovery: None,
             secrets: JoinSet::new(),
         }
     }
 
     /// Answers on the admin socket until the end.
-    pub(crate) fn start_admin(&mut self, socket: TcpListener) -> io::Result<()> {
-        socket.set_nonblocking(true)?;
-        let socket = tokio::net::TcpListener::from_std(socket)?;
-        self.admin.spawn(admin::serve(socket, self.shared.clone()));
-        Ok(())
+    pub(crate) fn start_admin(&mut self, socket: Listening) {
+        let (shared, stop) = (self.shared.clone(), self.stop_admin.clone());
+        self.admin.spawn(admin::serve(socket, shared, stop));
     }
 
     /// Starts the workers, and waits until they are ready for connections.
@@ -251,8 +323,14 @@ impl Supervisor {
             listener,
             dispatcher,
         };
-        let stop = self.stop_accepting.clone();
-        self.acceptors.spawn(acceptor.run(socket, stop));
+        if let Some(stop) = self.shared.stop_of(index) {
+            self.acceptors.spawn(acceptor.run(socket, stop));
+        }
+    }
+
+    /// Keeps the way to the workers open when all listeners are closed.
+    pub(crate) fn keep(&mut self, dispatcher: Dispatcher) {
+        self.dispatcher = Some(dispatcher);
     }
 
     /// Says that all is up, and runs in the background until the end.
@@ -276,6 +354,10 @@ impl Supervisor {
         };
         let report = self.drain(deadline).await;
         self.flush_access_logs().await;
+        self.stop_admin.cancel();
+        let answered = async { while self.admin.join_next().await.is_some() {} };
+        // Who does not read does not keep it from ending.
+        let _ = tokio::time::timeout(LAST_ANSWERS, answered).await;
         let _ = shared.report.set(report);
         shared.enter(Phase::Stopped);
     }
@@ -302,8 +384,9 @@ impl Supervisor {
         let began = Instant::now();
         let mut open = shared.open();
         let in_order = async {
-            self.stop_accepting.cancel();
+            shared.close_listeners();
             while self.acceptors.join_next().await.is_some() {}
+            self.dispatcher = None;
             // Those that were queued have been accepted. With the last acceptor went
             // the last way to the workers, which is their word to drain.
             open = shared.open();

@@ -56,6 +56,8 @@ pub(crate) struct WorkerCells {
     pub(crate) downstream: Vec<Vec<Arc<DownstreamStats>>>,
     /// By cluster; one that is used with several codecs is there several times.
     pub(crate) upstream: Vec<(Arc<str>, Arc<UpstreamStats>)>,
+    /// By listener: tells its connections to end.
+    pub(crate) drains: Vec<Drain>,
     /// Connections on it, or on their way to it.
     pub(crate) load: Arc<AtomicUsize>,
 }
@@ -87,7 +89,8 @@ impl Worker {
         let (wheel, driver) = Wheel::new();
         let mut timers = JoinSet::new();
         timers.spawn(driver);
-        let (fronts, cells) = self.prepare(&wheel, &drain);
+        let (fronts, cells) = self.prepare(&wheel);
+        let drains = cells.drains.clone();
         let mut rest = self.plan.on_rest.map(|hook| Rest::new(hook, cells.clone()));
         let Self {
             mut incoming,
@@ -110,6 +113,7 @@ impl Worker {
                         see_what_is_there(&mut reception).await;
                         reception.turn_away_arriving();
                         drain.begin();
+                        drains.iter().for_each(Drain::begin);
                     }
                 },
                 () = reception.proceed(), if !reception.is_empty() => {}
@@ -120,8 +124,9 @@ impl Worker {
     }
 
     /// What the connections of this worker share.
-    fn prepare(&self, wheel: &Wheel, drain: &Drain) -> (Vec<Front>, WorkerCells) {
+    fn prepare(&self, wheel: &Wheel) -> (Vec<Front>, WorkerCells) {
         let mut cells = WorkerCells {
+            drains: Vec::new(),
             downstream: Vec::new(),
             upstream: Vec::new(),
             load: self.load.clone(),
@@ -133,8 +138,9 @@ impl Worker {
         };
         let mut fronts = Vec::new();
         for listener in &self.plan.listeners {
+            let drain = Drain::new();
             let chains = listener.chains.iter();
-            let chains = chains.map(|chain| self.chain(chain, routers.of(chain), wheel, drain));
+            let chains = chains.map(|chain| self.chain(chain, routers.of(chain), wheel, &drain));
             let front = Front {
                 chains: chains.collect(),
                 listener: listener.clone(),
@@ -142,6 +148,7 @@ impl Worker {
             let stats = front.chains.iter();
             let stats = stats.map(|chain| chain.downstream.stats().clone());
             cells.downstream.push(stats.collect());
+            cells.drains.push(drain);
             fronts.push(front);
         }
         for (_, router) in &routers.made {

@@ -15,7 +15,7 @@ mod listener_filters;
 mod socket;
 
 pub use self::{
-    listener::{ChainMatch, FilterChain, Listener, Network, SourceType},
+    listener::{ChainMatch, FilterChain, Listener, Network, SourceType, TrafficDirection},
     listener_filters::{
         DestinationPorts, ListenerFilter, ListenerFilterKind, ListenerFilters, ProxyProtocolFilter,
         ProxyProtocolVersion, TlsInspectorFilter,
@@ -24,13 +24,15 @@ pub use self::{
 };
 
 /// What a proxy is told by its files.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Bootstrap {
     /// Who the proxy is, for control planes.
     pub node: NodeInfo,
     /// Where the admin answers; `None`: nowhere.
     pub admin: Option<Address>,
+    /// How it listens there.
+    pub admin_socket: SocketSettings,
     /// Where requests come in.
     pub listeners: Vec<Listener>,
     /// Where they can go.
@@ -38,9 +40,28 @@ pub struct Bootstrap {
     /// Connections that all listeners together may have open; what comes beyond is
     /// closed.
     pub max_connections: Option<usize>,
+    /// All of it as JSON, its fields in snake_case and its secrets redacted: what
+    /// `/config_dump` shows. `{}` where nothing was loaded.
+    pub document: Arc<str>,
     /// What has no effect, and what is not there yet; nothing of
     /// [`Severity::Error`].
     pub notes: Vec<Problem>,
+}
+
+/// One that says nothing.
+impl Default for Bootstrap {
+    fn default() -> Self {
+        Self {
+            node: NodeInfo::default(),
+            admin: None,
+            admin_socket: SocketSettings::default(),
+            listeners: Vec::new(),
+            clusters: Vec::new(),
+            max_connections: None,
+            document: "{}".into(),
+            notes: Vec::new(),
+        }
+    }
 }
 
 impl Bootstrap {

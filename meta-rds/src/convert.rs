@@ -62,6 +62,9 @@ impl<'a> Converter<'a> {
         }
         let admin = raw.admin.as_ref().and_then(|admin| admin.address.as_ref());
         if let Some(address) = admin {
+            if let Some(core::address::Address::Pipe(pipe)) = &address.address {
+                bootstrap.admin_socket.mode = Some(pipe.mode).filter(|mode| *mode > 0);
+            }
             let admin = root.field("admin");
             bootstrap.admin = self.admin(address, &admin.field("address"));
         }
@@ -119,8 +122,12 @@ impl<'a> Converter<'a> {
     fn admin(&mut self, address: &core::Address, path: &Path<'_>) -> Option<Address> {
         self.tell_of_binding(address, path);
         let address = self.address(address, path)?;
-        if let Address::Unix(_) = address {
-            self.unsupported(path, "an admin on a unix socket is not implemented yet");
+        if let Address::Ip(ip) = address
+            && !ip.ip().is_loopback()
+        {
+            let text = "others than this machine may reach the admin: who does can read the \
+                        configuration and end the proxy";
+            self.warn(path, text);
         }
         Some(address)
     }

@@ -3,12 +3,14 @@
 
 mod bootstrap;
 mod convert;
+mod document;
 mod load;
 mod node;
 mod path;
 mod problem;
 pub mod proto;
 mod read;
+mod render;
 mod rules;
 mod schema;
 mod secret_file;
@@ -23,10 +25,15 @@ pub use crate::{
         Keepalive, Listener, ListenerFilter, ListenerFilterKind, ListenerFilters, Network,
         NodeInfo, ProxyProtocolFilter, ProxyProtocolVersion, ProxySettings, RdsSettings,
         RouteSource, SocketOption, SocketSettings, SourceType, TlsInspectorFilter,
+        TrafficDirection,
     },
     convert::{HashKeys, Mirror, Mirrors},
+    document::redact,
     load::Loader,
     problem::{LoadError, Place, Problem, Severity},
+    render::{
+        render_address, render_cluster, render_duration, render_load_assignment, render_routes,
+    },
     schema::schema,
     source::Source,
 };

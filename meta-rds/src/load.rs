@@ -6,7 +6,7 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use crate::{
     bootstrap::Bootstrap,
     convert::Converter,
-    node,
+    document, node,
     path::Path,
     problem::{At, LoadError, Problem, Problems, Severity},
     read::Reader,
@@ -72,6 +72,7 @@ impl Loader {
         match finish(problems) {
             (notes, _) if notes.iter().all(|note| note.severity != Severity::Error) => {
                 bootstrap.notes = notes;
+                bootstrap.document = document::text(message).into();
                 Ok(bootstrap)
             }
             (_, error) => Err(error),

@@ -95,6 +95,42 @@ pub struct Clusters {
     by_name: HashMap<Arc<str>, Arc<Cluster>, RandomState>,
 }
 
+/// How much of each bound of a cluster is used, by all workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterUsage {
+    /// Connections open or being made.
+    pub connections: Usage,
+    /// Requests that wait for a connection.
+    pub pending: Usage,
+    /// Requests under way.
+    pub requests: Usage,
+}
+
+/// How much of a bound is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// So much; may be over the bound for a moment.
+    pub used: usize,
+    /// The bound.
+    pub max: usize,
+}
+
+impl Usage {
+    fn of(limit: &Limit) -> Self {
+        Self {
+            used: limit.used(),
+            max: limit.max(),
+        }
+    }
+
+    /// What is left.
+    pub fn remaining(&self) -> usize {
+        self.max.saturating_sub(self.used)
+    }
+}
+
 /// One cluster, as all workers see it.
 #[derive(Debug)]
 pub(crate) struct Cluster {
@@ -178,6 +214,19 @@ impl Clusters {
     pub fn memberships(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, &Arc<Membership>)> {
         let clusters = self.by_name.iter();
         clusters.map(|(name, cluster)| (name, &cluster.membership))
+    }
+
+    /// How much of its bounds each cluster uses, in no order.
+    pub fn usage(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, ClusterUsage)> {
+        let clusters = self.by_name.iter();
+        clusters.map(|(name, cluster)| {
+            let usage = ClusterUsage {
+                connections: Usage::of(&cluster.connections),
+                pending: Usage::of(&cluster.pending),
+                requests: Usage::of(&cluster.requests),
+            };
+            (name, usage)
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Cluster>> {

@@ -15,11 +15,11 @@ mod table;
 
 // The public interface is:
 pub use crate::{
-    cluster::{ClusterConfig, ClusterError, ClusterLimits, Clusters},
+    cluster::{ClusterConfig, ClusterError, ClusterLimits, ClusterUsage, Clusters, Usage},
     connect::{Connect, Connected, SocketOptions, TcpConnector, TcpKeepalive},
     discovery::{Discovery, DnsAnswer, DnsError, DnsQuery, DnsResolver, IpFamily, Resolve},
     endpoints::{DnsBackoff, DnsConfig, DnsHost, Endpoints, LookupFamily},
-    membership::{Membership, MembershipStats},
+    membership::{EndpointCounts, EndpointHealth, EndpointState, Membership, MembershipStats},
     router::{RouteFuture, Router},
     table::{RouteEntry, RouteProblem, RouteTable, Routes, TableError},
 };

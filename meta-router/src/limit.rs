@@ -24,6 +24,11 @@ impl Limit {
         self.max
     }
 
+    /// How many are taken.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
     /// One of them, if there is one left.
     pub(crate) fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         self.enter().then(|| Permit(self.clone()))

@@ -4,20 +4,23 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
 
 use arc_swap::{ArcSwap, Guard};
 use foldhash::fast::RandomState;
-use meta_codec::now;
+use meta_codec::{EndpointStats, now};
 use meta_core::{Address, stats::Counter};
 
-use crate::avoid::Avoid;
+use crate::avoid::{Avoid, Standing};
 
+mod state;
 #[cfg(test)]
 mod tests;
+
+pub use self::state::{EndpointCounts, EndpointHealth, EndpointState};
 
 /// The endpoints of a cluster: an immutable list, swapped whole.
 ///
@@ -60,6 +63,8 @@ pub(crate) struct Member {
     /// Where new connections lead.
     address: ArcSwap<Address>,
     pub(crate) avoid: Avoid,
+    /// What each worker counts, for each codec that it speaks there.
+    cells: Mutex<Vec<Arc<EndpointStats>>>,
 }
 
 impl Member {
@@ -67,11 +72,21 @@ impl Member {
         Arc::new(Self {
             address: ArcSwap::from_pointee(address),
             avoid: Avoid::new(now()),
+            cells: Mutex::default(),
         })
     }
 
     pub(crate) fn address(&self) -> Arc<Address> {
         self.address.load_full()
+    }
+
+    /// Has `cells` added up with the others.
+    pub(crate) fn count_in(&self, cells: Arc<EndpointStats>) {
+        self.cells().push(cells);
+    }
+
+    fn cells(&self) -> MutexGuard<'_, Vec<Arc<EndpointStats>>> {
+        self.cells.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,6 +171,11 @@ impl Membership {
         let members = self.members.load();
         let addresses = members.iter().map(|member| (*member.address()).clone());
         addresses.collect()
+    }
+
+    /// The endpoints, each once, and what is known of them.
+    pub fn endpoints(&self) -> Vec<EndpointState> {
+        state::of(&self.members.load())
     }
 
     /// How many endpoints there are.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use meta_codec::{Timer, Transport, Upstream, UpstreamStats, now};
+use meta_codec::{EndpointStats, Timer, Transport, Upstream, UpstreamStats, now};
 use meta_core::{
     Address, Correlation, Encoded, LocalReply, ReplyKind, Request, Sharing, UpstreamInfo, WireForm,
 };

@@ -2,6 +2,7 @@
 
 use std::{
     net::IpAddr,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -10,6 +11,7 @@ use x509_cert::{
     Certificate,
     der::{Decode, Encode, asn1::OctetString},
     ext::pkix::{SubjectAltName, name::GeneralName},
+    time::Time,
 };
 
 use crate::{config::SanKind, digest};
@@ -57,6 +59,41 @@ pub(crate) fn describe(der: &[u8], is_verified: bool) -> PeerCertificate {
         }
     }
     peer
+}
+
+/// A certificate of ours that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CertificateInfo {
+    /// The file or environment variable that it came from; `inline bytes` for neither.
+    pub source: Arc<str>,
+    /// Whom it is for.
+    pub subject: String,
+    /// Its number, in hexadecimal.
+    pub serial: String,
+    /// Its alternative names, of the kinds that can be matched.
+    pub alt_names: Vec<(SanKind, String)>,
+    /// From when it is valid.
+    pub valid_from: SystemTime,
+    /// Until when.
+    pub expires: SystemTime,
+}
+
+impl CertificateInfo {
+    /// What a certificate says; `None` where it cannot be read.
+    pub(crate) fn new(der: &[u8], source: &Arc<str>) -> Option<Self> {
+        let certificate = parse(der).ok()?;
+        let certificate = certificate.tbs_certificate();
+        let at = |time: Time| SystemTime::UNIX_EPOCH.checked_add(time.to_unix_duration());
+        Some(Self {
+            source: source.clone(),
+            subject: certificate.subject().to_string(),
+            serial: digest::hex(certificate.serial_number().as_bytes()),
+            alt_names: alt_names(der),
+            valid_from: at(certificate.validity().not_before)?,
+            expires: at(certificate.validity().not_after)?,
+        })
+    }
 }
 
 /// The common name of whom it is for.

@@ -12,6 +12,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use crate::{
+    certificate::CertificateInfo,
     config::ClientTlsConfig,
     contexts::Watched,
     error::{HandshakeError, TlsConfigError},
@@ -173,6 +174,12 @@ impl Watched for ClientTls {
             .iter()
             .filter_map(|own| own.expires)
             .min()
+    }
+
+    fn certificates(&self) -> Vec<Vec<CertificateInfo>> {
+        let context = self.kept.current();
+        let certificates = context.certificates.iter();
+        certificates.map(|own| own.describe()).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 };
 
 use crate::{
+    certificate::CertificateInfo,
     client::ClientTls,
     config::{ClientTlsConfig, ServerTlsConfig},
     error::TlsConfigError,
@@ -20,6 +21,9 @@ pub(crate) trait Watched: Send + Sync {
 
     /// When the first of its certificates expires.
     fn first_expiry(&self) -> Option<SystemTime>;
+
+    /// What its certificates say, each with those that lead to its authority.
+    fn certificates(&self) -> Vec<Vec<CertificateInfo>>;
 }
 
 /// Makes TLS contexts, and looks after them while they are used. Cheap to clone.
@@ -97,6 +101,13 @@ impl TlsContexts {
             .iter()
             .filter_map(|context| context.first_expiry())
             .min()
+    }
+
+    /// What our certificates in force say: each chain, the certificate proper first.
+    pub fn certificates(&self) -> Vec<Vec<CertificateInfo>> {
+        let contexts = self.contexts();
+        let chains = contexts.iter().flat_map(|context| context.certificates());
+        chains.collect()
     }
 
     fn watch_over(&self, context: &Arc<dyn Watched>) {

@@ -18,6 +18,7 @@ mod verify;
 
 // The public interface is:
 pub use crate::{
+    certificate::CertificateInfo,
     client::ClientTls,
     config::{
         CertificateConfig, CertificateSource, CipherSuite, ClientTlsConfig, DataSource,

@@ -14,7 +14,7 @@ use rustls::{
 use webpki::{BorrowedCertRevocationList, CertRevocationList, anchor_from_trusted_cert};
 
 use crate::{
-    certificate,
+    certificate::{self, CertificateInfo},
     config::{
         CertificateConfig, CertificateSource, DataSource, Secret, SecretRef, TlsConfig,
         ValidationConfig, ValidationSource,
@@ -36,10 +36,22 @@ pub(crate) struct Reader {
 /// One of our certificates, ready to be used.
 pub(crate) struct OwnCertificate {
     pub(crate) key: Arc<CertifiedKey>,
+    /// Where it came from.
+    pub(crate) source: Arc<str>,
     /// What statistics call it.
     pub(crate) name: String,
     /// When it, or one that leads to its authority, expires.
     pub(crate) expires: Option<SystemTime>,
+}
+
+impl OwnCertificate {
+    /// What it and those that lead to its authority say.
+    pub(crate) fn describe(&self) -> Vec<CertificateInfo> {
+        let chain = self.key.cert.iter();
+        chain
+            .filter_map(|der| CertificateInfo::new(der, &self.source))
+            .collect()
+    }
 }
 
 impl Reader {
@@ -97,6 +109,7 @@ impl Reader {
         })?;
         Ok(OwnCertificate {
             key: Arc::new(key),
+            source: config.chain.to_string().into(),
             name,
             expires,
         })

@@ -10,6 +10,7 @@ use meta_core::stats::{Cell, Gauge};
 use rustls::{ServerConfig, crypto::ring::Ticketer, server::NoServerSessionStorage};
 
 use crate::{
+    certificate::CertificateInfo,
     config::ServerTlsConfig,
     contexts::Watched,
     error::TlsConfigError,
@@ -94,6 +95,12 @@ impl Watched for ServerTls {
             .iter()
             .filter_map(|own| own.expires)
             .min()
+    }
+
+    fn certificates(&self) -> Vec<Vec<CertificateInfo>> {
+        let context = self.kept.current();
+        let certificates = context.certificates.iter();
+        certificates.map(|own| own.describe()).collect()
     }
 }
 

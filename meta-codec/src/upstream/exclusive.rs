@@ -41,6 +41,8 @@ pub struct Exclusive<T> {
     unwritten: bool,
     id: u64,
     expecting: bool,
+    /// A request has been taken up, and its end has not been counted.
+    is_counted: bool,
     starved: bool,
     /// The task has just looked for bytes and will be woken when there are some.
     watched: bool,
@@ -69,6 +71,7 @@ impl<T: Transport> Exclusive<T> {
             unwritten: false,
             id: 0,
             expecting: false,
+            is_counted: false,
             starved: true,
             watched: false,
             draining: false,
@@ -102,6 +105,10 @@ impl<T: Transport> Exclusive<T> {
         let encoded = self.codec.encode(message, &context, &mut self.write);
         self.expecting = encoded.is_ok() && message.kind() == MessageKind::Request;
         self.unwritten = encoded.is_ok();
+        self.is_counted = encoded.is_ok();
+        if self.is_counted {
+            self.shared.endpoint.begin();
+        }
         encoded.map_err(|error| {
             self.write.truncate(before);
             super::unencodable(&self.info, &error)
@@ -115,8 +122,22 @@ impl<T: Transport> Exclusive<T> {
     /// Where the connection breaks; retriable if not one byte was taken.
     pub fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), LocalReply>> {
         self.watched = false;
-        ready!(self.poll_write(cx)).map_err(|error| self.fail(Some(error), false))?;
+        let written = ready!(self.poll_write(cx));
+        if std::mem::take(&mut self.is_counted) {
+            self.shared.endpoint.end(None);
+            self.shared.endpoint.written(written.is_ok());
+        }
+        written.map_err(|error| self.fail(Some(error), false))?;
         Poll::Ready(Ok(()))
+    }
+
+    /// Counts that the request taken up was not answered in time. The connection is
+    /// of no use for others.
+    pub fn timed_out(&mut self) {
+        if std::mem::take(&mut self.is_counted) {
+            self.shared.endpoint.end(None);
+            self.shared.endpoint.timed_out();
+        }
     }
 
     /// Writes the request and waits for its response.
@@ -126,6 +147,14 @@ impl<T: Transport> Exclusive<T> {
     /// Where the connection breaks or the response cannot be read; retriable if
     /// not one byte of the request was taken.
     pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, LocalReply>> {
+        let response = ready!(self.poll_answer(cx));
+        if std::mem::take(&mut self.is_counted) {
+            self.shared.endpoint.end(Some(&response));
+        }
+        Poll::Ready(response)
+    }
+
+    fn poll_answer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Message, LocalReply>> {
         let mut unread = true;
         loop {
             if self.unwritten
@@ -275,6 +304,14 @@ impl<T: Transport> Exclusive<T> {
         self.broken = true;
         self.shared.stats.upstream_cx_protocol_error.inc();
         super::undecodable(&self.info, error)
+    }
+}
+
+impl<T> Drop for Exclusive<T> {
+    fn drop(&mut self) {
+        if self.is_counted {
+            self.shared.endpoint.end(None);
+        }
     }
 }
 

@@ -234,15 +234,14 @@ impl Pending {
         }
     }
 
-    /// Forgets a request whose client gave up.
-    pub(super) fn abandon(&mut self, key: usize) {
-        let Some(slot) = self.slots.try_remove(key) else {
-            return;
-        };
+    /// Forgets a request whose client gave up; tells its deadline.
+    pub(super) fn abandon(&mut self, key: usize) -> Option<Instant> {
+        let slot = self.slots.try_remove(key)?;
         match slot.state {
             State::Done(outcome, _) => self.unread.forget(counted(&outcome)),
             State::Waiting(_) => self.order.forget(slot.id, key),
         }
+        slot.deadline
     }
 
     /// Ends the requests whose deadline has come; their responses will be late.

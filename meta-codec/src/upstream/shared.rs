@@ -234,6 +234,7 @@ impl Shared {
         state.used = true;
         state.bound |= message.metadata.binds_session;
         state.wake_driver();
+        self.inner.upstream.endpoint.begin();
         let call = SharedCall {
             inner: self.inner.clone(),
             key: Some(key),
@@ -276,8 +277,13 @@ impl Shared {
         state.wake_driver();
         let position = state.enqueued;
         drop(state);
+        let is_counted = message.kind() == MessageKind::OneWay;
+        if is_counted {
+            self.inner.upstream.endpoint.rq_total.inc();
+        }
         let send = SharedSend {
             inner: self.inner.clone(),
+            is_counted,
             begins_at,
             position,
         };

@@ -1,14 +1,20 @@
 //! The log, on standard error.
 
-use std::io::{self, IsTerminal};
+use std::{
+    io::{self, IsTerminal},
+    sync::Arc,
+};
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
-    Layer as _, filter::Targets, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    Layer as _, Registry, filter::Targets, fmt, layer::SubscriberExt as _, reload,
+    util::SubscriberInitExt as _,
 };
 
 mod pattern;
 
 use self::pattern::Pattern;
+use crate::about::{Levels, LogLevels};
 
 /// How much is logged.
 #[derive(clap::Args)]
@@ -21,12 +27,13 @@ pub(super) struct LogArguments {
 
 impl LogArguments {
     /// Begins to log. For the process; only once.
-    pub(super) fn init(&self) {
-        let lines = fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(io::stderr().is_terminal());
-        let filtered = lines.with_filter(self.log_level.clone());
-        tracing_subscriber::registry().with(filtered).init();
+    pub(super) fn init(&self) -> Arc<dyn LogLevels> {
+        init(&self.log_level, None)
+    }
+
+    /// What is logged, in the words of the command line.
+    pub(super) fn level(&self) -> String {
+        self.log_level.to_string()
     }
 }
 
@@ -44,23 +51,53 @@ pub(super) struct RunLogArguments {
 
 impl RunLogArguments {
     /// Begins to log. For the process; only once.
-    pub(super) fn init(&self) {
-        let lines = fmt::layer().with_writer(io::stderr);
-        let registry = tracing_subscriber::registry();
-        match self.log_format.clone() {
-            Some(pattern) => {
-                let lines = lines.with_ansi(false).event_format(pattern);
-                registry
-                    .with(lines.with_filter(self.log_level.clone()))
-                    .init();
-            }
-            None => {
-                let lines = lines.with_ansi(io::stderr().is_terminal());
-                registry
-                    .with(lines.with_filter(self.log_level.clone()))
-                    .init();
-            }
+    pub(super) fn init(&self) -> Arc<dyn LogLevels> {
+        init(&self.log_level, self.log_format.clone())
+    }
+
+    /// What is logged, in the words of the command line.
+    pub(super) fn level(&self) -> String {
+        self.log_level.to_string()
+    }
+}
+
+fn init(targets: &Targets, pattern: Option<Pattern>) -> Arc<dyn LogLevels> {
+    let (filter, handle) = reload::Layer::new(targets.clone());
+    let lines = fmt::layer().with_writer(io::stderr);
+    let registry = tracing_subscriber::registry();
+    match pattern {
+        Some(pattern) => {
+            let lines = lines.with_ansi(false).event_format(pattern);
+            registry.with(lines.with_filter(filter)).init();
         }
+        None => {
+            let lines = lines.with_ansi(io::stderr().is_terminal());
+            registry.with(lines.with_filter(filter)).init();
+        }
+    }
+    Arc::new(OwnLog(handle))
+}
+
+/// The program's own log.
+struct OwnLog(reload::Handle<Targets, Registry>);
+
+impl LogLevels for OwnLog {
+    fn levels(&self) -> Levels {
+        let Some(targets) = self.0.clone_current() else {
+            return Levels::new(LevelFilter::OFF);
+        };
+        let mut levels = Levels::new(targets.default_level().unwrap_or(LevelFilter::OFF));
+        let named = targets.iter();
+        levels.targets = named
+            .map(|(name, level)| (name.to_owned(), level))
+            .collect();
+        levels
+    }
+
+    fn set(&self, levels: Levels) -> Result<(), String> {
+        let targets = Targets::new().with_default(levels.default);
+        let targets = targets.with_targets(levels.targets);
+        self.0.reload(targets).map_err(|error| error.to_string())
     }
 }
 

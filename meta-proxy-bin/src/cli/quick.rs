@@ -31,6 +31,8 @@ use crate::{
     sys,
 };
 
+mod print;
+
 /// The name of the only listener, its statistics, route and cluster.
 const NAME: &str = "quick";
 
@@ -80,6 +82,9 @@ pub(super) struct QuickArguments {
     /// What the lines say, in Envoy's operators, such as `%OPERATION% %DURATION%`.
     #[arg(long, value_name = "FORMAT", requires = "access_log")]
     access_log_format: Option<String>,
+    /// Print a bootstrap file that says the same, for `run`, and end.
+    #[arg(long)]
+    print_bootstrap: bool,
     /// Where the admin pages are: IP:PORT, or `off`.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     admin: AdminAddress,
@@ -111,18 +116,19 @@ pub(super) fn run(
     options: &Options,
     registry: Registry,
 ) -> Result<(), Failure> {
-    arguments.log.init();
+    let log = arguments.log.init();
     arguments.check_codec(&registry)?;
     arguments.check_access_log()?;
+    if arguments.print_bootstrap {
+        return arguments.print_bootstrap(&registry);
+    }
     if let Err(error) = sys::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
     control_runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let mut builder = arguments.builder(registry)?;
-        if let Some(hook) = options.on_rest {
-            builder = builder.on_rest(hook);
-        }
+        let builder = arguments.builder(registry)?.log_levels(log);
+        let builder = options.apply(builder);
         let started = builder.start().await;
         let running = started.map_err(|error| arguments.explain(error))?;
         announce(running.handle());
@@ -170,7 +176,8 @@ impl QuickArguments {
         })
     }
 
-    fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
+    /// What it serves.
+    fn snapshot(&self) -> Result<Snapshot, Failure> {
         let mut route = Route::to_cluster(NAME, NAME);
         route.timeout = Some(Duration::from_millis(self.request_timeout_ms));
         let table = RouteTable::new(NAME, vec![RouteEntry::new(Vec::new(), route)]);
@@ -199,14 +206,22 @@ impl QuickArguments {
         };
         cluster.upstream.heartbeat = (self.heartbeat_ms > 0).then_some(heartbeat);
 
+        Ok(Snapshot {
+            listeners: vec![listener],
+            clusters: vec![cluster],
+        })
+    }
+
+    fn builder(&self, registry: Registry) -> Result<ProxyBuilder, Failure> {
         let mut builder = Proxy::builder(registry)
-            .snapshot(Snapshot {
-                listeners: vec![listener],
-                clusters: vec![cluster],
-            })
+            .snapshot(self.snapshot()?)
             .listener(NAME, self.listen.clone())
             .lame_duck(Duration::from_secs(self.lame_duck_time_s))
+            .drain_time(Duration::from_secs(self.drain_time_s))
             .workers(self.workers());
+        let log_level = self.log.level().into();
+        let command_line = &mut builder.about().command_line;
+        command_line.insert("log_level".to_owned(), log_level);
         if let AdminAddress::At(address) = self.admin {
             builder = builder.admin(address);
         }
@@ -276,9 +291,11 @@ pub(super) fn announce(handle: &Handle) {
     for (_, address) in handle.listeners() {
         let _ = writeln!(out, "listening on {address}");
     }
-    if let Some(address) = handle.admin_addr() {
-        let _ = writeln!(out, "admin on http://{address}");
-    }
+    let _ = match handle.admin_address() {
+        Some(Address::Ip(address)) => writeln!(out, "admin on http://{address}"),
+        Some(other) => writeln!(out, "admin on {other}"),
+        None => Ok(()),
+    };
     let _ = out.flush();
 }
 

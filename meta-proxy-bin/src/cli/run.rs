@@ -4,6 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use meta_rds::{Bootstrap, Loader, Severity, Source};
+use serde_json::{Map, Value};
 
 use super::{Failure, Options, control_runtime, log, quick, signals::Signals};
 use crate::{
@@ -68,7 +69,7 @@ pub(super) fn run(
     options: &Options,
     registry: Registry,
 ) -> Result<(), Failure> {
-    arguments.log.init();
+    let log = arguments.log.init();
     let bootstrap = arguments.files.load()?;
     for note in &bootstrap.notes {
         tracing::warn!("{note}");
@@ -81,11 +82,14 @@ pub(super) fn run(
     let mut builder = Proxy::builder(registry)
         .workers(arguments.workers())
         .lame_duck(lame_duck)
+        .drain_time(Duration::from_secs(arguments.drain_time_s))
+        .log_levels(log)
         .bootstrap(&bootstrap)
         .context("the bootstrap cannot be run")?;
     drop(bootstrap);
+    builder.about().command_line = arguments.command_line();
+    builder = options.apply(builder);
     if let Some(hook) = options.on_rest {
-        builder = builder.on_rest(hook);
         // What loading took.
         hook();
     }
@@ -99,6 +103,30 @@ pub(super) fn run(
 }
 
 impl RunArguments {
+    /// In the fields of Envoy's `CommandLineOptions`, but for those that hold of every
+    /// proxy. The text of `--config-yaml` may hold secrets and is not told.
+    fn command_line(&self) -> Map<String, Value> {
+        let mut fields = Map::new();
+        let mut set = |name: &str, value: Value| fields.insert(name.to_owned(), value);
+        if let Some(path) = &self.files.config_path {
+            set("config_path", path.to_string_lossy().into());
+        }
+        if let Some(text) = &self.files.config_yaml {
+            set("config_yaml", format!("[{} bytes]", text.len()).into());
+        }
+        if self.files.allow_unknown_static_fields {
+            set("allow_unknown_static_fields", true.into());
+        }
+        set("log_level", self.log.level().into());
+        if let Some(strategy) = &self.others.drain_strategy {
+            set("drain_strategy", strategy.as_str().into());
+        }
+        if let Some(version) = &self.others.local_address_ip_version {
+            set("local_address_ip_version", version.as_str().into());
+        }
+        fields
+    }
+
     fn workers(&self) -> Workers {
         let count = self.concurrency.and_then(NonZeroUsize::new);
         count.map_or_else(Workers::default, |count| Workers::own(count.get()))

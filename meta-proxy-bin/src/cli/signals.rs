@@ -50,6 +50,8 @@ impl Signals {
         let handle = running.handle();
         tokio::select! {
             () = self.next(handle) => {}
+            // Over the admin; the deadline given there holds.
+            () = handle.drain_requested() => {}
             _ = handle.stopped() => return Err(anyhow!("the proxy has failed; see the log").into()),
         }
         tracing::info!("draining for up to {} s", deadline.as_secs_f64());

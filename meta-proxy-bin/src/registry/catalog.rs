@@ -58,6 +58,12 @@ impl<T: ?Sized + 'static> Catalog<T> {
         self.entries.iter().map(|entry| entry.name)
     }
 
+    /// The name and the type URL of what goes by `name`.
+    pub(super) fn names_of<'a>(&self, name: &'a str) -> (&'a str, &'static str) {
+        let found = self.find(name);
+        found.map_or((name, ""), |entry| (entry.name, entry.type_url))
+    }
+
     pub(super) fn configure(&self, config: &ExtensionConfig) -> Result<Arc<T>, LookupError> {
         let entry = self.find(&config.name)?;
         (entry.configure)(&config.config).map_err(|source| LookupError::Config {

@@ -69,6 +69,7 @@ cells! {
     add_upstream(UpstreamStats):
     upstream_cx_total upstream_cx_active
     upstream_cx_connect_fail upstream_cx_connect_timeout upstream_cx_overflow
+    upstream_cx_connect_ms upstream_cx_length_ms
     upstream_cx_destroy upstream_cx_destroy_local upstream_cx_destroy_remote
     upstream_cx_destroy_with_active_rq upstream_cx_protocol_error
     upstream_cx_stale upstream_cx_idle_timeout upstream_cx_max_requests upstream_cx_ping_timeout upstream_cx_write_timeout

@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use meta_core::stats::Cell;
+use meta_router::ClusterUsage;
 
 use super::{Scope, StatValue, Stats};
 use crate::{
@@ -18,6 +19,10 @@ impl Stats {
         let mut stats = Self::default();
         stats.add_server(shared);
         stats.add_listeners(shared);
+        stats.add_managers(shared);
+        for (cluster, usage) in shared.plan.clusters.usage() {
+            stats.add_circuit_breakers(cluster, usage);
+        }
         stats.add_access_logs(shared);
         for (cluster, membership) in shared.plan.clusters.memberships() {
             stats.add_membership(&Scope::Cluster(cluster), membership.stats());
@@ -91,19 +96,32 @@ impl Stats {
             Phase::Starting => 3,
             _ => 1,
         };
+        let state = match shared.is_live() {
+            false if state == 0 => 1,
+            _ => state,
+        };
         let gauges = [
             ("concurrency", shared.workers().len() as i64),
             ("live", i64::from(state == 0)),
             ("state", state),
             ("total_connections", shared.open() as i64),
             ("uptime", shared.began.elapsed().as_secs() as i64),
+            ("version", version()),
+            // There is no hot restart, and so no process before this one.
+            ("parent_connections", 0),
         ];
         if let Some(days) = days_to_first_expiry(shared) {
             let days = StatValue::Gauge(days);
             self.add(&Scope::Server, "days_until_first_cert_expiring", days);
         }
-        let resident = sys::resident_bytes().map(|bytes| bytes as i64);
-        let memory = resident.map(|bytes| ("memory_physical_size", bytes));
+        let known = shared.memory();
+        let memory = [
+            ("memory_allocated", known.allocated_bytes),
+            ("memory_heap_size", known.heap_bytes),
+            ("memory_physical_size", sys::resident_bytes()),
+        ];
+        let memory = memory.into_iter();
+        let memory = memory.filter_map(|(name, bytes)| Some((name, bytes? as i64)));
         for (name, value) in gauges.into_iter().chain(memory) {
             self.add(&Scope::Server, name, StatValue::Gauge(value));
         }
@@ -130,6 +148,58 @@ impl Stats {
     fn add_cell(&mut self, scope: &Scope<'_>, name: &str, cell: Cell<'_>) {
         if let Some(value) = StatValue::of(cell) {
             self.add(scope, name, value);
+        }
+    }
+
+    fn add_managers(&mut self, shared: &Shared) {
+        let listeners = shared.plan.listeners.len() as u64;
+        let counts = shared.listener_counts();
+        let workers = shared.workers().len() as u64;
+        let clusters = shared.clusters.len() as u64;
+        let is_warming = shared.phase() == Phase::Starting;
+        let (active, warming) = match is_warming {
+            true => (0, counts.active),
+            false => (counts.active, 0),
+        };
+        let scope = Scope::ListenerManager;
+        for (name, count) in [
+            ("listener_added", listeners),
+            ("listener_create_success", listeners * workers),
+            ("listener_stopped", counts.closed as u64),
+        ] {
+            self.add(&scope, name, StatValue::Counter(count));
+        }
+        for (name, count) in [
+            ("total_listeners_active", active),
+            ("total_listeners_warming", warming),
+            ("total_listeners_draining", counts.draining),
+        ] {
+            self.add(&scope, name, StatValue::Gauge(count as i64));
+        }
+        let scope = Scope::ClusterManager;
+        let (active, warming) = match is_warming {
+            true => (0, clusters),
+            false => (clusters, 0),
+        };
+        self.add(&scope, "cluster_added", StatValue::Counter(clusters));
+        self.add(&scope, "active_clusters", StatValue::Gauge(active as i64));
+        self.add(&scope, "warming_clusters", StatValue::Gauge(warming as i64));
+    }
+
+    /// Envoy's circuit breakers of the default priority, the only one.
+    fn add_circuit_breakers(&mut self, cluster: &str, usage: ClusterUsage) {
+        let scope = Scope::Cluster(cluster);
+        let bounds = [
+            ("cx_open", "remaining_cx", usage.connections),
+            ("rq_pending_open", "remaining_pending", usage.pending),
+            ("rq_open", "remaining_rq", usage.requests),
+        ];
+        for (open, remaining, bound) in bounds {
+            let left = bound.remaining() as i64;
+            for (name, value) in [(open, i64::from(left == 0)), (remaining, left)] {
+                let name = format!("circuit_breakers.default.{name}");
+                self.add(&scope, &name, StatValue::Gauge(value));
+            }
         }
     }
 
@@ -171,4 +241,10 @@ fn days_to_first_expiry(shared: &Shared) -> Option<i64> {
         Ok(left) => i64::try_from(left.as_secs() / DAY).unwrap_or(i64::MAX),
         Err(_) => -1,
     })
+}
+
+/// The version as one number: two digits each for minor version and patch.
+fn version() -> i64 {
+    let parts = env!("CARGO_PKG_VERSION").split(['.', '-']).take(3);
+    parts.fold(0, |sum, part| sum * 100 + part.parse().unwrap_or(0))
 }

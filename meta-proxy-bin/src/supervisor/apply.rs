@@ -1,8 +1,8 @@
 //! What of a snapshot can be put in force while the proxy runs.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
-use meta_router::{ClusterConfig, Endpoints};
+use meta_router::{ClusterConfig, Endpoints, Routes};
 
 use super::Shared;
 use crate::{
@@ -47,18 +47,33 @@ impl Shared {
         }
         for (listener, config) in pairs {
             for (chain, wanted) in listener.chains.iter().zip(config.all_chains()) {
-                chain.routes.replace(wanted.routes.clone());
+                let old = chain.routes.replace(wanted.routes.clone());
+                if !Arc::ptr_eq(&old, &wanted.routes) {
+                    self.note_routes(&chain.routes);
+                }
             }
         }
         for cluster in &snapshot.clusters {
             let membership = self.plan.clusters.membership(&cluster.name);
             if let (Endpoints::Static(addresses), Some(membership)) =
                 (&cluster.endpoints, membership)
+                && membership.replace(addresses)
             {
-                membership.replace(addresses);
+                self.updates().cluster_changed(&cluster.name);
             }
         }
         Ok(())
+    }
+}
+
+impl Shared {
+    /// Notes that other routes are in force.
+    fn note_routes(&self, routes: &Arc<Routes>) {
+        let mut chains = self.plan.chains();
+        let index = chains.position(|chain| Arc::ptr_eq(&chain.routes, routes));
+        if let Some(index) = index {
+            self.updates().routes_changed(index);
+        }
     }
 }
 
@@ -93,6 +108,9 @@ fn difference(running: &ListenerConfig, wanted: &ListenerConfig) -> Option<&'sta
     let first = differences.into_iter().find(|(differs, _)| *differs);
     if let Some((_, what)) = first {
         return Some(what);
+    }
+    if running.traffic_direction != wanted.traffic_direction {
+        return Some("traffic directions");
     }
     let mut pairs = running.all_chains().zip(wanted.all_chains());
     pairs.find_map(|(running, wanted)| chain_difference(running, wanted))

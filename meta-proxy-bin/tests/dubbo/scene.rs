@@ -146,8 +146,11 @@ impl Scene {
 
     /// Waits until nothing is left of what clients did but connections.
     pub(crate) async fn at_rest(&self) {
-        let comes_and_goes =
-            |name: &str| name.ends_with("_active") && !name.ends_with("_cx_active");
+        let comes_and_goes = |name: &str| {
+            name.ends_with("_active")
+                && !name.ends_with("_cx_active")
+                && !name.starts_with("listener_manager.")
+        };
         eventually("rest", || {
             let stats = self.stats();
             stats

@@ -15,11 +15,29 @@ pub(crate) struct Answer {
 
 /// Gets a page. Blocks.
 pub(crate) fn get(admin: SocketAddr, path: &str) -> Answer {
-    let mut stream = TcpStream::connect(admin).expect("the admin listens");
+    connect("GET", admin, path)
+}
+
+/// Posts nothing to a page. Blocks.
+pub(crate) fn post(admin: SocketAddr, path: &str) -> Answer {
+    connect("POST", admin, path)
+}
+
+fn connect(method: &str, admin: SocketAddr, path: &str) -> Answer {
+    let stream = TcpStream::connect(admin).expect("the admin listens");
     stream
         .set_read_timeout(Some(PATIENCE))
         .expect("it is not 0");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n");
+    talk(stream, &ask(method, path))
+}
+
+/// A request without a body.
+pub(crate) fn ask(method: &str, path: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")
+}
+
+/// Sends a request, the only one of its connection, and reads the answer. Blocks.
+pub(crate) fn talk(mut stream: impl Read + Write, request: &str) -> Answer {
     stream.write_all(request.as_bytes()).expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("it answers");
@@ -36,7 +54,15 @@ pub(crate) fn get(admin: SocketAddr, path: &str) -> Answer {
 }
 
 /// Gets a page without blocking the runtime.
-pub(crate) async fn get_async(admin: SocketAddr, path: &'static str) -> Answer {
-    let got = tokio::task::spawn_blocking(move || get(admin, path));
+pub(crate) async fn get_async(admin: SocketAddr, path: &str) -> Answer {
+    let path = path.to_owned();
+    let got = tokio::task::spawn_blocking(move || get(admin, &path));
     got.await.expect("no panic")
+}
+
+/// Posts nothing to a page without blocking the runtime.
+pub(crate) async fn post_async(admin: SocketAddr, path: &str) -> Answer {
+    let path = path.to_owned();
+    let posted = tokio::task::spawn_blocking(move || post(admin, &path));
+    posted.await.expect("no panic")
 }

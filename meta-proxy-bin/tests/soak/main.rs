@@ -172,7 +172,9 @@ impl Scene {
 
 /// A gauge of what is under way. Connections to servers are kept for later.
 fn comes_and_goes(name: &str) -> bool {
-    name.ends_with("_active") && !name.ends_with("upstream_cx_active")
+    name.ends_with("_active")
+        && !name.ends_with("upstream_cx_active")
+        && !name.starts_with("listener_manager.")
         || name == "server.total_connections"
 }
 

@@ -41,8 +41,22 @@ pub struct Listener {
     pub max_connections: Option<usize>,
     /// Whether it takes connections beyond the bound on those of all listeners.
     pub ignore_global_limit: bool,
+    /// Whether its requests come into the service beside the proxy, or leave that.
+    pub traffic_direction: TrafficDirection,
     /// Where it stands, for messages.
     pub place: Place,
+}
+
+/// Which way requests go, seen from the service beside the proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TrafficDirection {
+    /// It is not said.
+    #[default]
+    Unspecified,
+    /// They come into the service.
+    Inbound,
+    /// They leave it.
+    Outbound,
 }
 
 /// What becomes of some of a listener's connections.

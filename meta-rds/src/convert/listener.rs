@@ -2,12 +2,15 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use envoy_types::pb::envoy::config::listener::v3::{self as pb, filter::ConfigType};
+use envoy_types::pb::envoy::config::{
+    core::v3 as core,
+    listener::v3::{self as pb, filter::ConfigType},
+};
 use prost::{Message as _, Name as _};
 
 use super::Converter;
 use crate::{
-    bootstrap::{FilterChain, Listener, ProxySettings},
+    bootstrap::{FilterChain, Listener, ProxySettings, TrafficDirection},
     path::Path,
     proto::aeraki::meta_protocol_proxy::v1alpha::MetaProtocolProxy,
     read::any::is_extension,
@@ -73,6 +76,11 @@ impl Converter<'_> {
             write_buffer_bytes,
             max_connections: None,
             ignore_global_limit: raw.ignore_global_conn_limit,
+            traffic_direction: match core::TrafficDirection::try_from(raw.traffic_direction) {
+                Ok(core::TrafficDirection::Inbound) => TrafficDirection::Inbound,
+                Ok(core::TrafficDirection::Outbound) => TrafficDirection::Outbound,
+                _ => TrafficDirection::Unspecified,
+            },
             place: self.place(path),
         })
     }

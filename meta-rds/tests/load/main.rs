@@ -2,10 +2,12 @@
 
 mod convert;
 mod descriptors;
+mod document;
 mod forms;
 mod listeners;
 mod malformed;
 mod problems;
 mod refused;
+mod render;
 mod support;
 mod tls;

@@ -101,6 +101,7 @@ impl PoolShared {
         Some(Open {
             pool: self.clone(),
             permit: Some(permit),
+            began: None,
             in_exchange: false,
         })
     }
@@ -204,12 +205,31 @@ impl Drop for Waiting {
 pub(crate) struct Open {
     pool: Arc<PoolShared>,
     permit: Option<Permit>,
+    /// When it was begun to be made, and where that is counted.
+    began: Option<(Instant, Arc<EndpointStats>)>,
     /// An exchange is under way that has the connection to itself.
     pub(super) in_exchange: bool,
 }
 
+impl Open {
+    /// Counts that a connection to this endpoint is being made; tells when.
+    pub(super) fn begin(&mut self, endpoint: &Arc<EndpointStats>) -> Instant {
+        let at = now();
+        endpoint.cx_total.inc();
+        endpoint.cx_active.inc();
+        self.began = Some((at, endpoint.clone()));
+        at
+    }
+}
+
 impl Drop for Open {
     fn drop(&mut self) {
+        if let Some((began, endpoint)) = self.began.take() {
+            endpoint.cx_active.dec();
+            let stats = self.pool.upstream.stats();
+            let length = now().saturating_duration_since(began);
+            stats.upstream_cx_length_ms.record(length);
+        }
         self.permit = None;
         self.pool.open.fetch_sub(1, Ordering::Relaxed);
         let stats = self.pool.upstream.stats();

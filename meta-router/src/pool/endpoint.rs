@@ -9,6 +9,8 @@ use crate::membership::Member;
 pub(crate) struct Endpoint {
     pub(super) shared: Arc<PoolShared>,
     member: Arc<Member>,
+    /// Connections that count for this endpoint.
+    pub(super) upstream: Arc<Upstream>,
     state: Mutex<EndpointState>,
     /// For the form that came first: found without the lock.
     main: OnceLock<Main>,
@@ -45,7 +47,10 @@ pub(super) struct EndpointState {
 
 impl Endpoint {
     pub(super) fn new(shared: Arc<PoolShared>, member: Arc<Member>) -> Arc<Self> {
+        let cells = Arc::new(EndpointStats::of_worker());
+        member.count_in(cells.clone());
         Arc::new(Self {
+            upstream: Arc::new(shared.upstream.to_endpoint(cells)),
             shared,
             member,
             state: Mutex::default(),
@@ -183,20 +188,23 @@ impl Endpoint {
     /// Makes a connection, within the connect timeout; tells where it leads.
     pub(super) async fn connect(
         &self,
-        open: Open,
+        mut open: Open,
     ) -> Result<(Connected, Arc<UpstreamInfo>, Open), LocalReply> {
         let stats = self.stats();
         stats.upstream_cx_total.inc();
+        let began = open.begin(self.upstream.endpoint_stats());
         let config = &self.shared.cluster.config;
         let timeout = config.connect_timeout;
         let address = self.member.address();
         let stage = Stage::default();
         let connecting = self.secured(&address, &stage);
         let timer = self.shared.upstream.wheel().timer();
-        let deadline = now().checked_add(timeout);
+        let deadline = began.checked_add(timeout);
         let failure = match within(timer, deadline, connecting).await {
             Some(Ok(connected)) => {
                 self.member.avoid.connected();
+                let took = now().saturating_duration_since(began);
+                stats.upstream_cx_connect_ms.record(took);
                 let info = Arc::new(UpstreamInfo {
                     cluster: config.name.clone(),
                     endpoint: Address::clone(&address),
@@ -222,6 +230,7 @@ impl Endpoint {
                 }
             }
         };
+        self.upstream.endpoint_stats().cx_connect_fail.inc();
         self.member.avoid.failed(now());
         Err(LocalReply::new(ReplyKind::ConnectFailed, failure)
             .with_cluster(config.name.clone())

@@ -102,7 +102,7 @@ impl Endpoint {
             Place::Gone => return Ok(None),
         };
         let (connected, info, open) = self.connect(open).await?;
-        let connection = self.shared.upstream.exclusive(connected.transport, info);
+        let connection = self.upstream.exclusive(connected.transport, info);
         Ok(Some(Lease {
             endpoint: self.clone(),
             form,
@@ -198,7 +198,9 @@ impl Lease {
 
     /// Waits until the deadline of this exchange.
     pub(crate) fn poll_deadline(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        self.line.timer.poll_by(deadline, cx)
+        ready!(self.line.timer.poll_by(deadline, cx));
+        self.line.connection.timed_out();
+        Poll::Ready(())
     }
 
     /// Waits until the request taken up has been written.

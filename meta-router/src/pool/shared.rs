@@ -299,7 +299,7 @@ async fn connect_at(
     session: Option<Session>,
 ) -> Result<Arc<Shared>, LocalReply> {
     let (connected, info, open) = endpoint.connect(open).await?;
-    let upstream = &endpoint.shared.upstream;
+    let upstream = &endpoint.upstream;
     let cluster = info.cluster.clone();
     let (shared, driver) = upstream.shared(connected.transport, info, session.clone());
     let drains = Arc::downgrade(endpoint);

@@ -110,7 +110,11 @@ impl Exchange {
                         (Err(reply), Some(request)) if reply.is_retriable() => {
                             let pool = self.active.pool.clone();
                             pool.stats().upstream_rq_retry.inc();
-                            Step::Waiting(Box::pin(waiting::shared_again(pool, request)))
+                            Step::Waiting(Box::pin(waiting::shared_again(
+                                pool,
+                                request,
+                                self.deadline,
+                            )))
                         }
                         (outcome, _) => {
                             let respond = |message| Response::new(message, call.info().clone());
@@ -129,7 +133,8 @@ impl Exchange {
                             let pool = self.active.pool.clone();
                             pool.stats().upstream_rq_retry.inc();
                             let endpoint = lease.endpoint().clone();
-                            let again = waiting::exclusive(pool, endpoint, request, true);
+                            let again =
+                                waiting::exclusive(pool, endpoint, request, self.deadline, true);
                             Step::Waiting(Box::pin(again))
                         }
                         (outcome, _) => {
@@ -157,7 +162,7 @@ impl Exchange {
             }
             let (pool, endpoint) = (pool.clone(), endpoint.clone());
             let request = self.request.take().ok_or_else(over)?;
-            let leased = waiting::exclusive(pool, endpoint, request, false);
+            let leased = waiting::exclusive(pool, endpoint, request, self.deadline, false);
             return Ok(Step::Waiting(Box::pin(leased)));
         }
         // A connection may drain for longer than its endpoint is left alone for it.
@@ -188,7 +193,7 @@ impl Exchange {
         };
         let pool = pool.clone();
         let request = self.request.take().ok_or_else(over)?;
-        let shared = waiting::shared(pool, turn, request, false);
+        let shared = waiting::shared(pool, turn, request, self.deadline, false);
         Ok(Step::Waiting(Box::pin(shared)))
     }
 

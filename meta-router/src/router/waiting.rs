@@ -1,6 +1,12 @@
 //! Exchanges that have to wait for a connection first.
 
-use std::{future::poll_fn, ptr, sync::Arc, task::ready};
+use std::{
+    future::poll_fn,
+    ptr,
+    sync::Arc,
+    task::{Poll, ready},
+    time::Instant,
+};
 
 use meta_codec::{Shared, SharedCall, SharedSend};
 use meta_core::{LocalReply, MessageKind, ReplyKind, Request, Response};
@@ -16,6 +22,7 @@ pub(super) async fn shared(
     pool: Arc<ClusterPool>,
     mut turn: Turn,
     request: Request,
+    deadline: Option<Instant>,
     mut retried: bool,
 ) -> Outcome {
     let mut connects = 1;
@@ -41,7 +48,7 @@ pub(super) async fn shared(
         if !turn.slot().admits(&shared) {
             continue;
         }
-        let sent = Sent::send(&pool, &shared, &request);
+        let sent = Sent::send(&pool, &shared, &request, deadline);
         let ended = match sent {
             Ok(sent) => {
                 drop(turn);
@@ -61,9 +68,13 @@ pub(super) async fn shared(
 }
 
 /// Sends `request` once more.
-pub(super) async fn shared_again(pool: Arc<ClusterPool>, request: Request) -> Outcome {
+pub(super) async fn shared_again(
+    pool: Arc<ClusterPool>,
+    request: Request,
+    deadline: Option<Instant>,
+) -> Outcome {
     let turn = queue(&pool, &request)?;
-    shared(pool, turn, request, true).await
+    shared(pool, turn, request, deadline, true).await
 }
 
 /// Whether a request for which no connection could be made is given to another
@@ -98,11 +109,16 @@ enum Sent {
 }
 
 impl Sent {
-    fn send(pool: &ClusterPool, shared: &Shared, request: &Request) -> Result<Self, LocalReply> {
+    fn send(
+        pool: &ClusterPool,
+        shared: &Shared,
+        request: &Request,
+        deadline: Option<Instant>,
+    ) -> Result<Self, LocalReply> {
         let (message, mutation) = (&request.message, &request.mutation);
         let (sent, encoded) = match message.kind() {
             MessageKind::Request => {
-                let (call, encoded) = shared.call(message, mutation, None)?;
+                let (call, encoded) = shared.call(message, mutation, deadline)?;
                 (Self::Call(call), encoded)
             }
             _ => {
@@ -133,6 +149,7 @@ pub(super) async fn exclusive(
     pool: Arc<ClusterPool>,
     mut endpoint: Arc<Endpoint>,
     request: Request,
+    deadline: Option<Instant>,
     mut fresh: bool,
 ) -> Outcome {
     let form = request.metadata().form;
@@ -154,7 +171,18 @@ pub(super) async fn exclusive(
         };
         let mut lease = lease.carry(&pool, &request)?;
         let outcome = match wants_answer {
-            true => poll_fn(|cx| lease.poll_response(cx)).await.map(Some),
+            true => poll_fn(|cx| match lease.poll_response(cx) {
+                Poll::Pending => match deadline {
+                    // Whoever waits for this says what it is about.
+                    Some(deadline) => lease
+                        .poll_deadline(deadline, cx)
+                        .map(|()| Err(LocalReply::new(ReplyKind::Timeout, ""))),
+                    None => Poll::Pending,
+                },
+                ended => ended,
+            })
+            .await
+            .map(Some),
             false => poll_fn(|cx| lease.poll_written(cx)).await.map(|()| None),
         };
         match outcome {

@@ -1,6 +1,7 @@
 //! What waits for a shared connection: an answer, or the write of what wants none.
 
 use super::*;
+use crate::clock::now;
 
 /// The response to come of a [`Shared::call`].
 #[derive(Debug)]
@@ -35,7 +36,9 @@ impl Future for SharedCall {
             self.key = None;
             let (outcome, at) = outcome.unzip();
             self.answered_at = at;
-            outcome.unwrap_or_else(|| Err(completed()))
+            let outcome = outcome.unwrap_or_else(|| Err(completed()));
+            self.inner.upstream.endpoint.end(Some(&outcome));
+            outcome
         })
     }
 }
@@ -44,7 +47,13 @@ impl Drop for SharedCall {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             let mut state = self.inner.state();
-            state.pending.abandon(key);
+            let deadline = state.pending.abandon(key);
+            let endpoint = &self.inner.upstream.endpoint;
+            endpoint.end(None);
+            // Whoever gave it up looks at the same clock.
+            if deadline.is_some_and(|deadline| deadline <= now()) {
+                endpoint.timed_out();
+            }
             if !matches!(state.status, Status::Open) {
                 // It may have been the last that kept the connection.
                 state.wake_driver();
@@ -57,6 +66,8 @@ impl Drop for SharedCall {
 #[derive(Debug)]
 pub struct SharedSend {
     pub(super) inner: Arc<Inner>,
+    /// It is a request, and has not been written.
+    pub(super) is_counted: bool,
     pub(super) begins_at: u64,
     pub(super) position: u64,
 }
@@ -64,7 +75,19 @@ pub struct SharedSend {
 impl Future for SharedSend {
     type Output = Result<(), LocalReply>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.poll_written(cx);
+        if let Poll::Ready(written) = &polled
+            && std::mem::take(&mut self.is_counted)
+        {
+            self.inner.upstream.endpoint.written(written.is_ok());
+        }
+        polled
+    }
+}
+
+impl SharedSend {
+    fn poll_written(&self, cx: &mut Context<'_>) -> Poll<Result<(), LocalReply>> {
         let mut state = self.inner.state();
         if state.written >= self.position {
             return Poll::Ready(Ok(()));

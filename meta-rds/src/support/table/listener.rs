@@ -31,7 +31,7 @@ pub(super) const LISTENER: Fields = &[
     ("drain_type", UNUSED),
     ("tcp_fast_open_queue_length", UNUSED),
     ("enable_mptcp", UNUSED),
-    ("traffic_direction", UNUSED),
+    ("traffic_direction", Works),
     ("connection_balance_config", NoEffect(BALANCE)),
     ("reuse_port", NoEffect(BALANCE)),
     ("enable_reuse_port", NoEffect(BALANCE)),

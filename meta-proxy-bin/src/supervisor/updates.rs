@@ -1,0 +1,59 @@
+//! When what was put in force.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use jiff::Timestamp;
+
+/// A time, shown as resources have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Updated(Timestamp);
+
+impl Updated {
+    pub(crate) fn now() -> Self {
+        Self(Timestamp::now())
+    }
+}
+
+/// To the millisecond.
+impl fmt::Display for Updated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.3}", self.0)
+    }
+}
+
+/// When resources were last changed, those that were since the start.
+#[derive(Clone, Debug)]
+pub(crate) struct Updates {
+    began: Updated,
+    /// By the number of the filter chain.
+    routes: HashMap<usize, Updated>,
+    clusters: HashMap<Arc<str>, Updated>,
+}
+
+impl Updates {
+    pub(super) fn new(began: Updated) -> Self {
+        Self {
+            began,
+            routes: HashMap::new(),
+            clusters: HashMap::new(),
+        }
+    }
+
+    /// When the routes of a filter chain were put in force.
+    pub(crate) fn routes(&self, chain: usize) -> Updated {
+        self.routes.get(&chain).copied().unwrap_or(self.began)
+    }
+
+    /// When the endpoints that a cluster lists were put in force.
+    pub(crate) fn cluster(&self, name: &str) -> Updated {
+        self.clusters.get(name).copied().unwrap_or(self.began)
+    }
+
+    pub(super) fn routes_changed(&mut self, chain: usize) {
+        self.routes.insert(chain, Updated::now());
+    }
+
+    pub(super) fn cluster_changed(&mut self, name: &Arc<str>) {
+        self.clusters.insert(name.clone(), Updated::now());
+    }
+}

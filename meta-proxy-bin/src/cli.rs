@@ -16,6 +16,7 @@ mod address;
 mod demo;
 mod log;
 mod quick;
+mod rds_server;
 mod run;
 mod schema;
 mod signals;
@@ -62,6 +63,7 @@ pub fn main_with(
             Command::Quick(arguments) => quick::run(&arguments, &options, registry),
             Command::Demo(arguments) => demo::run(&arguments),
             Command::Run(arguments) => run::run(&arguments, &options, registry),
+            Command::RdsServer(arguments) => rds_server::run(&arguments),
             Command::Validate(arguments) => validate::run(&arguments, &registry),
             Command::Schema => schema::run(),
         },
@@ -132,6 +134,8 @@ enum Command {
     Schema,
     /// Proxies one protocol from one address to one or more servers.
     Quick(Box<quick::QuickArguments>),
+    /// Serves route tables to proxies (RDS): a control plane of files in a folder.
+    RdsServer(rds_server::RdsServerArguments),
     /// Shows a canary release at work: two servers, a proxy and a client in one process.
     Demo(demo::DemoArguments),
 }

@@ -25,7 +25,7 @@ const OWN: [&str; 10] = [
 ];
 
 /// The rest of what may stand in a bootstrap: it, and what its `Any`s may hold.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 16] = [
     "envoy/config/bootstrap/v3/bootstrap.proto",
     "envoy/config/route/v3/route.proto",
     "envoy/config/trace/v3/zipkin.proto",
@@ -40,6 +40,7 @@ const OTHERS: [&str; 15] = [
     "envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto",
     "envoy/extensions/transport_sockets/tls/v3/tls.proto",
     "envoy/extensions/upstreams/http/v3/http_protocol_options.proto",
+    "envoy/service/discovery/v3/discovery.proto",
     "validate/validate.proto",
 ];
 

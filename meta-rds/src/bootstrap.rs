@@ -8,7 +8,10 @@ use meta_router::{ClusterConfig, RouteTable};
 use meta_tls::ClientTlsConfig;
 use serde_json::{Map, Value};
 
-use crate::problem::{Place, Problem, Severity};
+use crate::{
+    control_plane::ConfigSource,
+    problem::{Place, Problem, Severity},
+};
 
 mod listener;
 mod listener_filters;
@@ -114,19 +117,31 @@ pub struct ProxySettings {
 pub enum RouteSource {
     /// The file.
     Static(Arc<RouteTable>),
-    /// A control plane.
-    Rds(RdsSettings),
+    /// A control plane, or a file of their own.
+    Rds(Box<RdsSettings>),
 }
 
-/// Routes from a control plane.
-#[derive(Clone, Debug, PartialEq)]
+/// Routes from elsewhere: a control plane, or a file of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RdsSettings {
     /// The name of the route table there.
-    pub route_config_name: String,
-    /// How to reach it: `envoy.config.core.v3.ConfigSource` as JSON, its fields in
-    /// snake_case.
-    pub config_source: Value,
+    pub route_config_name: Arc<str>,
+    /// Where that is.
+    pub source: ConfigSource,
+    /// How long a listener waits for its first routes; `None`: for ever.
+    pub initial_fetch_timeout: Option<Duration>,
+}
+
+impl RdsSettings {
+    /// The table of that name, for which a listener waits 15 s.
+    pub fn new(route_config_name: impl Into<Arc<str>>, source: ConfigSource) -> Self {
+        Self {
+            route_config_name: route_config_name.into(),
+            source,
+            initial_fetch_timeout: Some(Duration::from_secs(15)),
+        }
+    }
 }
 
 /// A codec or filter, and what it is told.

@@ -19,8 +19,10 @@ use crate::{
 mod access_log;
 mod address;
 mod cluster;
+mod config_source;
 mod discovery;
 mod extension;
+mod http_routes;
 mod limits;
 mod listener;
 mod matcher;
@@ -28,7 +30,10 @@ mod proxy;
 mod routes;
 mod tls;
 
-pub use self::routes::{HashKeys, Mirror, Mirrors};
+pub use self::{
+    http_routes::DecodedRoutes,
+    routes::{HashKeys, Mirror, Mirrors},
+};
 
 /// Converts messages; where something is wrong, the result is of no use, and there
 /// is a problem.

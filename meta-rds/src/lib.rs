@@ -2,21 +2,27 @@
 #![deny(missing_docs)]
 
 mod bootstrap;
+mod control_plane;
 mod convert;
 mod document;
+mod driver;
 mod load;
+mod manager;
 mod node;
 mod path;
 mod problem;
 pub mod proto;
 mod read;
 mod render;
+mod route_file;
 mod rules;
 mod schema;
 mod secret_file;
+pub mod server;
 mod source;
 mod support;
 mod tree;
+mod xds;
 
 // The public interface is:
 pub use crate::{
@@ -27,13 +33,22 @@ pub use crate::{
         RouteSource, SocketOption, SocketSettings, SourceType, TlsInspectorFilter,
         TrafficDirection,
     },
-    convert::{HashKeys, Mirror, Mirrors},
+    control_plane::{
+        ConfigSource, Dial, FileSource, GrpcServer, GrpcSource, GrpcTarget, GrpcTls, PemData,
+        PlainDialer,
+    },
+    convert::{DecodedRoutes, HashKeys, Mirror, Mirrors},
     document::redact,
     load::Loader,
+    manager::{
+        ControlPlaneStatus, FirstFetch, RdsManager, RdsState, RdsStats, RdsStatus, RefusedRoutes,
+        RouteWatch,
+    },
     problem::{LoadError, Place, Problem, Severity},
     render::{
         render_address, render_cluster, render_duration, render_load_assignment, render_routes,
     },
+    route_file::RouteFile,
     schema::schema,
     source::Source,
 };

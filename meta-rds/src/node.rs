@@ -48,6 +48,18 @@ pub(crate) fn parse(source: &Source) -> Result<Option<Node>, Problem> {
     yaml::parse(source)
 }
 
+/// Reads every document of a text in YAML or JSON, but for the empty ones.
+pub(crate) fn parse_all(source: &Source) -> Result<Vec<Node>, Problem> {
+    if source.text().trim_start().starts_with('{')
+        && let Some(node) = json::parse(source.text())
+    {
+        return Ok(vec![node]);
+    }
+    let mut nodes = yaml::parse_all(source)?;
+    nodes.retain(|node| !node.is_null());
+    Ok(nodes)
+}
+
 impl Node {
     /// What the text of a scalar means by itself, as YAML's core schema and JSON
     /// have it; the rest as it is. Of equal keys the last counts.

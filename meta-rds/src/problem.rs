@@ -91,6 +91,18 @@ pub struct LoadError {
     pub problems: Vec<Problem>,
 }
 
+impl LoadError {
+    /// What is wrong, one line for each error, without what is merely noted.
+    pub fn reason(&self) -> String {
+        let errors = self.problems.iter();
+        let errors = errors.filter(|problem| problem.severity == Severity::Error);
+        errors
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
 impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
@@ -136,6 +148,12 @@ impl Problems {
             return;
         }
         self.list.push(place.problem(severity, text));
+    }
+
+    /// The number of errors so far.
+    pub(crate) fn errors(&self) -> usize {
+        let is_error = |problem: &&Problem| problem.severity == Severity::Error;
+        self.list.iter().filter(is_error).count()
     }
 
     /// From here on there is one error for each place; what is of a type that is not

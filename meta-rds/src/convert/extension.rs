@@ -1,7 +1,7 @@
 //! Extensions: names, and what they are told as JSON.
 
 use envoy_types::pb::google::protobuf::{self, value::Kind};
-use prost::Message;
+use prost::Message as _;
 use prost_reflect::{DynamicMessage, SerializeOptions};
 use serde_json::{Map, Number, Value};
 
@@ -47,16 +47,6 @@ impl Converter<'_> {
         let message = DynamicMessage::decode(descriptor, &*any.value);
         let config = message.map_or(Value::Null, |message| json(&message));
         (any.type_url.clone(), config)
-    }
-
-    /// A message as JSON, its fields in snake_case.
-    pub(super) fn message<M: Message>(&self, name: &str, message: &M) -> Value {
-        let descriptor = self.pool.get_message_by_name(name);
-        let message = descriptor.and_then(|descriptor| {
-            let bytes = message.encode_to_vec();
-            DynamicMessage::decode(descriptor, &*bytes).ok()
-        });
-        message.map_or(Value::Null, |message| json(&message))
     }
 }
 

@@ -116,14 +116,15 @@ impl Converter<'_> {
     ) -> Option<RouteSource> {
         match &raw.route_specifier {
             Some(RouteSpecifier::RouteConfig(routes)) => {
-                let table = self.routes(routes, &path.field("route_config"), clusters);
+                let table = self.routes(routes, &path.field("route_config"), Some(clusters));
                 table.map(|table: RouteTable| RouteSource::Static(Arc::new(table)))
             }
             Some(RouteSpecifier::Rds(rds)) => {
                 let place = path.field("rds");
                 let text = "routes from a control plane are not implemented yet";
                 self.unsupported(&place, text);
-                Some(RouteSource::Rds(self.rds(rds)))
+                let settings = self.rds(rds, &place, clusters)?;
+                Some(RouteSource::Rds(Box::new(settings)))
             }
             None => {
                 let text = "required: there is neither route_config nor rds";
@@ -133,14 +134,18 @@ impl Converter<'_> {
         }
     }
 
-    fn rds(&self, rds: &Rds) -> RdsSettings {
-        let source = rds.config_source.as_ref();
-        let name = "envoy.config.core.v3.ConfigSource";
-        RdsSettings {
-            route_config_name: rds.route_config_name.clone(),
-            config_source: source
-                .map(|raw| self.message(name, raw))
-                .unwrap_or_default(),
+    fn rds(&mut self, raw: &Rds, path: &Path<'_>, clusters: &Names) -> Option<RdsSettings> {
+        if raw.route_config_name.is_empty() {
+            self.error(&path.field("route_config_name"), "must not be empty");
         }
+        // The rules ask for it.
+        let source = raw.config_source.as_ref()?;
+        let place = path.field("config_source");
+        let (source, initial_fetch_timeout) = self.config_source(source, &place, clusters)?;
+        Some(RdsSettings {
+            route_config_name: raw.route_config_name.as_str().into(),
+            source,
+            initial_fetch_timeout,
+        })
     }
 }

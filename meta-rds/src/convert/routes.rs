@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::{config::core::v3 as core, r#type::v3::fractional_percent};
+use envoy_types::pb::envoy::{
+    config::{core::v3 as core, route::v3::WeightedCluster},
+    r#type::v3::fractional_percent,
+};
 use meta_core::{Destination, Mutation, Route};
 use meta_router::{RouteEntry, RouteTable};
 
@@ -35,11 +38,12 @@ pub struct Mirror {
 }
 
 impl Converter<'_> {
-    pub(super) fn routes(
+    /// A table; `clusters` are those that are there, where that is known.
+    pub(crate) fn routes(
         &mut self,
         raw: &pb::RouteConfiguration,
         path: &Path<'_>,
-        clusters: &Names,
+        clusters: Option<&Names>,
     ) -> Option<RouteTable> {
         let routes = path.field("routes");
         let mut entries = Vec::with_capacity(raw.routes.len());
@@ -61,7 +65,12 @@ impl Converter<'_> {
         }
     }
 
-    fn route(&mut self, raw: &pb::Route, path: &Path<'_>, clusters: &Names) -> Option<RouteEntry> {
+    fn route(
+        &mut self,
+        raw: &pb::Route,
+        path: &Path<'_>,
+        clusters: Option<&Names>,
+    ) -> Option<RouteEntry> {
         let mut matchers = Vec::new();
         let mut good = true;
         let (matching, metadata) = (path.field("match"), "metadata");
@@ -97,7 +106,7 @@ impl Converter<'_> {
         &mut self,
         raw: &RouteAction,
         path: &Path<'_>,
-        clusters: &Names,
+        clusters: Option<&Names>,
     ) -> Option<Vec<Destination>> {
         match &raw.cluster_specifier {
             Some(ClusterSpecifier::Cluster(name)) => {
@@ -113,22 +122,8 @@ impl Converter<'_> {
                 }])
             }
             Some(ClusterSpecifier::WeightedClusters(weighted)) => {
-                let list = path.field("weighted_clusters");
-                let list = list.field("clusters");
-                let mut destinations = Vec::with_capacity(weighted.clusters.len());
-                for (index, cluster) in weighted.clusters.iter().enumerate() {
-                    let place = list.index(index);
-                    let name = place.field("name");
-                    match cluster.name.as_str() {
-                        "" => self.error(&name, "must not be empty"),
-                        text => self.known(text, &name, clusters),
-                    }
-                    destinations.push(Destination {
-                        cluster: cluster.name.as_str().into(),
-                        weight: cluster.weight.as_ref().map_or(0, |weight| weight.value),
-                    });
-                }
-                Some(destinations)
+                let place = path.field("weighted_clusters");
+                Some(self.weighted(weighted, &place, clusters))
             }
             None => {
                 let text = "required: there is neither cluster nor weighted_clusters";
@@ -138,14 +133,38 @@ impl Converter<'_> {
         }
     }
 
+    /// The shares of several clusters.
+    pub(super) fn weighted(
+        &mut self,
+        raw: &WeightedCluster,
+        path: &Path<'_>,
+        clusters: Option<&Names>,
+    ) -> Vec<Destination> {
+        let list = path.field("clusters");
+        let mut destinations = Vec::with_capacity(raw.clusters.len());
+        for (index, cluster) in raw.clusters.iter().enumerate() {
+            let place = list.index(index);
+            let name = place.field("name");
+            match cluster.name.as_str() {
+                "" => self.error(&name, "must not be empty"),
+                text => self.known(text, &name, clusters),
+            }
+            destinations.push(Destination {
+                cluster: cluster.name.as_str().into(),
+                weight: cluster.weight.as_ref().map_or(0, |weight| weight.value),
+            });
+        }
+        destinations
+    }
+
     /// Requests to a cluster that is not there are answered with an error.
-    fn known(&mut self, name: &str, path: &Path<'_>, clusters: &Names) {
-        if !clusters.contains_key(name) {
+    fn known(&mut self, name: &str, path: &Path<'_>, clusters: Option<&Names>) {
+        if clusters.is_some_and(|clusters| !clusters.contains_key(name)) {
             self.warn(path, format!("there is no cluster {name:?}"));
         }
     }
 
-    fn mirrors(&mut self, raw: &RouteAction, path: &Path<'_>, clusters: &Names) -> Mirrors {
+    fn mirrors(&mut self, raw: &RouteAction, path: &Path<'_>, clusters: Option<&Names>) -> Mirrors {
         let list = path.field("request_mirror_policies");
         let mut mirrors = Vec::new();
         for (index, policy) in raw.request_mirror_policies.iter().enumerate() {
@@ -163,7 +182,7 @@ impl Converter<'_> {
 }
 
 /// Absent means always.
-fn fraction(raw: Option<&core::RuntimeFractionalPercent>) -> (u32, u32) {
+pub(super) fn fraction(raw: Option<&core::RuntimeFractionalPercent>) -> (u32, u32) {
     use fractional_percent::DenominatorType;
     let Some(raw) = raw.and_then(|raw| raw.default_value.as_ref()) else {
         return (100, 100);

@@ -12,12 +12,24 @@ use crate::{
 
 /// Reads one document. `None`: there is nothing in it.
 pub(super) fn parse(source: &Source) -> Result<Option<Node>, Problem> {
+    read(source, Reader::document)
+}
+
+/// Reads every document.
+pub(super) fn parse_all(source: &Source) -> Result<Vec<Node>, Problem> {
+    read(source, Reader::documents)
+}
+
+fn read<'a, T>(
+    source: &'a Source,
+    read: impl FnOnce(&mut Reader<'a>) -> Result<T, Error>,
+) -> Result<T, Problem> {
     let mut reader = Reader {
         parser: Parser::new_from_str(source.text()),
         anchors: HashMap::new(),
         nodes: 0,
     };
-    reader.document().map_err(|error| {
+    read(&mut reader).map_err(|error| {
         let place = Place {
             source: source.name().clone(),
             line: (error.line > 0).then_some(error.line),
@@ -55,6 +67,20 @@ impl<'a> Reader<'a> {
                     return error(line, "a second document; one file holds one");
                 }
                 event => found = Some(self.node(event, line, 0)?),
+            }
+        }
+    }
+
+    fn documents(&mut self) -> Result<Vec<Node>, Error> {
+        let mut found = Vec::new();
+        loop {
+            let (event, line) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(found),
+                // What one document names, another does not know.
+                Event::DocumentStart(..) => self.anchors.clear(),
+                Event::StreamStart | Event::DocumentEnd => {}
+                event => found.push(self.node(event, line, 0)?),
             }
         }
     }

@@ -1,6 +1,8 @@
 //! What is known and not there yet: told, and refused where it would matter.
 
-use meta_rds::{RouteSource, Severity};
+use std::time::Duration;
+
+use meta_rds::{ConfigSource, GrpcServer, GrpcSource, RouteSource, Severity};
 
 use crate::support::{DUBBO, RDS, THRIFT, errors, good, notes, thrift_with};
 
@@ -109,13 +111,10 @@ fn routes_from_a_control_plane_are_read() {
     let RouteSource::Rds(rds) = &proxy.routes else {
         panic!("routes by RDS");
     };
-    assert_eq!(rds.route_config_name, "shop_20880");
-    let source = &rds.config_source["api_config_source"];
-    assert_eq!(
-        source["grpc_services"][0]["envoy_grpc"]["cluster_name"],
-        "control"
-    );
-    assert_eq!(source["api_type"], "GRPC");
+    assert_eq!(&*rds.route_config_name, "shop_20880");
+    let expected = GrpcSource::new(GrpcServer::Cluster("control".to_owned()));
+    assert_eq!(rds.source, ConfigSource::Grpc(expected));
+    assert_eq!(rds.initial_fetch_timeout, Some(Duration::from_secs(15)));
 }
 
 #[test]

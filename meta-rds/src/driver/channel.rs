@@ -1,0 +1,80 @@
+//! Connections that carry gRPC.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use hyper_util::rt::TokioIo;
+use tonic::transport::{Channel, Endpoint, Uri};
+use tower::service_fn;
+
+use crate::control_plane::{Dial, GrpcServer, GrpcSource};
+
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(10);
+/// How often the other end is asked whether it is there: servers in Go drop clients
+/// that ask more often than every five minutes.
+const PING: Duration = Duration::from_secs(330);
+/// How long it may take to say so.
+const PONG: Duration = Duration::from_secs(20);
+/// What a server may send ahead.
+const WINDOW: u32 = 1 << 20;
+
+/// Connects. Where that fails, tells why.
+pub(super) async fn connect(source: &GrpcSource, dial: Arc<dyn Dial>) -> Result<Channel, String> {
+    let server = Arc::new(source.server.clone());
+    let connector = service_fn(move |_: Uri| {
+        let (server, dial) = (server.clone(), dial.clone());
+        async move {
+            let connected = dial.dial(&server).await?;
+            Ok::<_, std::io::Error>(TokioIo::new(connected.transport))
+        }
+    });
+    let endpoint = Endpoint::from(origin(source))
+        .http2_keep_alive_interval(PING)
+        .keep_alive_timeout(PONG)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .user_agent(concat!("meta-proxy/", env!("CARGO_PKG_VERSION")))
+        .map_err(|error| chain(&error))?;
+    let connect = endpoint.connect_with_connector(connector);
+    match tokio::time::timeout(CONNECT, connect).await {
+        Ok(Ok(channel)) => Ok(channel),
+        Ok(Err(error)) => Err(chain(&error)),
+        Err(_) => Err(format!("no connection within {} s", CONNECT.as_secs())),
+    }
+}
+
+/// What requests call the server; the connection is made elsewhere.
+fn origin(source: &GrpcSource) -> Uri {
+    let name = match (&source.authority, &source.server) {
+        (Some(name), _) | (None, GrpcServer::Cluster(name)) => name,
+        (None, GrpcServer::Target(target)) => {
+            let uri = &target.uri;
+            let schemes = ["dns:///", "dns:", "ipv4:", "ipv6:"];
+            let host = schemes.iter().find_map(|scheme| uri.strip_prefix(scheme));
+            host.unwrap_or(uri)
+        }
+    };
+    let uri = Uri::builder()
+        .scheme("http")
+        .authority(name)
+        .path_and_query("/");
+    // Names of clusters may hold anything, and paths of sockets name no host.
+    uri.build()
+        .unwrap_or_else(|_| Uri::from_static("http://control-plane/"))
+}
+
+/// An error, and what it comes from.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let part = error.to_string();
+        if !text.ends_with(&part) {
+            text.push_str(": ");
+            text.push_str(&part);
+        }
+        source = error.source();
+    }
+    text
+}

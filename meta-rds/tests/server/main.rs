@@ -1,0 +1,5 @@
+//! The server of routes: folders, and clients over a network.
+
+mod directory;
+mod mesh;
+mod support;

@@ -72,12 +72,11 @@ static_resources:
           tls_certificates:
           - certificate_chain: { inline_string: public }
             private_key: { inline_string: geheim }
-            password: { inline_string: geheim }
-          - certificate_chain: { filename: /cert.pem }
-            private_key: { filename: /key.pem }
-          - certificate_chain: { filename: /cert.pem }
-            private_key: { inline_bytes: Z2VoZWlt }
   secrets:
+  - name: files
+    tls_certificate: { certificate_chain: { filename: /cert.pem }, private_key: { filename: /key.pem } }
+  - name: bytes
+    tls_certificate: { certificate_chain: { filename: /cert.pem }, private_key: { inline_bytes: Z2VoZWlt } }
   - name: tickets
     session_ticket_keys: { keys: [ { inline_string: geheim }, { environment_variable: KEY } ] }
   - name: generic
@@ -98,30 +97,17 @@ static_resources:
         certificates[0]["private_key"]["inline_string"],
         "[redacted]"
     );
-    assert_eq!(certificates[1]["private_key"]["filename"], "/key.pem");
-    // Bytes are in base64.
-    let bytes = &certificates[2]["private_key"]["inline_bytes"];
-    assert_eq!(bytes, "W3JlZGFjdGVkXQ==");
     let secrets = &shown["static_resources"]["secrets"];
-    assert_eq!(secrets[0]["name"], "tickets");
-    let keys = &secrets[0]["session_ticket_keys"]["keys"];
+    assert_eq!(secrets[0]["name"], "files");
+    let key = &secrets[0]["tls_certificate"]["private_key"];
+    assert_eq!(key["filename"], "/key.pem");
+    // Bytes are in base64: it is by the mark of the field that they are known.
+    let key = &secrets[1]["tls_certificate"]["private_key"];
+    assert_eq!(key["inline_bytes"], "W3JlZGFjdGVkXQ==");
+    let keys = &secrets[2]["session_ticket_keys"]["keys"];
     assert_eq!(keys[0]["inline_string"], "[redacted]");
     assert_eq!(keys[1]["environment_variable"], "KEY");
-    let generic = &secrets[1]["generic_secret"]["secret"];
+    let generic = &secrets[3]["generic_secret"]["secret"];
     assert_eq!(generic["inline_string"], "[redacted]");
     assert_eq!(shown["node"]["metadata"]["password"], "[redacted]");
-}
-
-#[test]
-fn what_is_not_named_as_a_secret_but_marked_is_not_shown() {
-    // Of a `TlsCertificate` only the names above would be known without the marks.
-    let text = "\
-static_resources:
-  secrets:
-  - name: key
-    tls_certificate: { pkcs12: { inline_bytes: Z2VoZWlt } }
-";
-    let document = load(text).document;
-    assert!(document.contains("pkcs12"), "{document}");
-    assert!(!document.contains("Z2VoZWlt"), "{document}");
 }

@@ -30,7 +30,13 @@ pub(super) const LOGGING: Page = Page {
 };
 
 /// The crates that log.
-const TARGETS: &[&str] = &["meta_codec", "meta_filters", "meta_proxy", "meta_router"];
+const TARGETS: &[&str] = &[
+    "meta_codec",
+    "meta_filters",
+    "meta_proxy",
+    "meta_router",
+    "meta_tls",
+];
 
 fn answer(asked: &Asked<'_>) -> Answer {
     let Some(log) = &asked.shared.about.log_levels else {

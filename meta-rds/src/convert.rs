@@ -30,10 +30,7 @@ mod proxy;
 mod routes;
 mod tls;
 
-pub use self::{
-    http_routes::DecodedRoutes,
-    routes::{HashKeys, Mirror, Mirrors},
-};
+pub use self::{http_routes::DecodedRoutes, routes::HashKeys};
 
 /// Converts messages; where something is wrong, the result is of no use, and there
 /// is a problem.

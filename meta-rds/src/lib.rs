@@ -37,7 +37,7 @@ pub use crate::{
         ConfigSource, Dial, FileSource, GrpcServer, GrpcSource, GrpcTarget, GrpcTls, PemData,
         PlainDialer,
     },
-    convert::{DecodedRoutes, HashKeys, Mirror, Mirrors},
+    convert::{DecodedRoutes, HashKeys},
     document::redact,
     load::Loader,
     manager::{

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::route::v3::{
     self as pb, HeaderMatcher, RouteConfiguration, route::Action, route_action::ClusterSpecifier,
 };
-use meta_core::{Destination, Fraction, MetadataMatcher, Mirror, Mutation, Route};
+use meta_core::{Destination, MetadataMatcher, Mirror, Mutation, Route};
 use meta_router::{RouteEntry, RouteTable};
 use prost::Message as _;
 use prost_reflect::{DescriptorPool, Value};
@@ -271,10 +271,9 @@ impl Converter<'_> {
                 self.error(&place.field("cluster"), "must not be empty");
                 continue;
             }
-            let (numerator, per) = fraction(policy.runtime_fraction.as_ref());
             mirrors.push(Mirror {
                 cluster: policy.cluster.as_str().into(),
-                fraction: Fraction { numerator, per },
+                fraction: fraction(policy.runtime_fraction.as_ref()),
             });
         }
         mirrors

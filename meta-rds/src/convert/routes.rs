@@ -1,12 +1,10 @@
 //! Route tables.
 
-use std::sync::Arc;
-
 use envoy_types::pb::envoy::{
     config::{core::v3 as core, route::v3::WeightedCluster},
     r#type::v3::fractional_percent,
 };
-use meta_core::{Destination, Mutation, Route};
+use meta_core::{Destination, Fraction, Mirror, Mutation, Route};
 use meta_router::{RouteEntry, RouteTable};
 
 use super::{Converter, listener::Names};
@@ -20,22 +18,6 @@ use crate::{
 /// The metadata keys whose values choose the endpoint; among a route's extensions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HashKeys(pub Vec<String>);
-
-/// The copies that a route's requests are sent as; among its extensions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mirrors(pub Vec<Mirror>);
-
-/// A copy of some requests to another cluster.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Mirror {
-    /// The cluster.
-    pub cluster: Arc<str>,
-    /// How many requests are copied, of `per`.
-    pub numerator: u32,
-    /// 100, 10,000 or 1,000,000.
-    pub per: u32,
-}
 
 impl Converter<'_> {
     /// A table; `clusters` are those that are there, where that is known.
@@ -95,10 +77,7 @@ impl Converter<'_> {
                 .extensions
                 .insert(HashKeys(action.hash_policy.clone()));
         }
-        let mirrors = self.mirrors(action, &place, clusters);
-        if !mirrors.0.is_empty() {
-            route.extensions.insert(mirrors);
-        }
+        route.mirrors = self.mirrors(action, &place, clusters);
         good.then(|| RouteEntry::new(matchers, route))
     }
 
@@ -164,35 +143,41 @@ impl Converter<'_> {
         }
     }
 
-    fn mirrors(&mut self, raw: &RouteAction, path: &Path<'_>, clusters: Option<&Names>) -> Mirrors {
+    fn mirrors(
+        &mut self,
+        raw: &RouteAction,
+        path: &Path<'_>,
+        clusters: Option<&Names>,
+    ) -> Vec<Mirror> {
         let list = path.field("request_mirror_policies");
         let mut mirrors = Vec::new();
         for (index, policy) in raw.request_mirror_policies.iter().enumerate() {
             let place = list.index(index);
             self.known(&policy.cluster, &place.field("cluster"), clusters);
-            let (numerator, per) = fraction(policy.runtime_fraction.as_ref());
             mirrors.push(Mirror {
                 cluster: policy.cluster.as_str().into(),
-                numerator,
-                per,
+                fraction: fraction(policy.runtime_fraction.as_ref()),
             });
         }
-        Mirrors(mirrors)
+        mirrors
     }
 }
 
 /// Absent means always.
-pub(super) fn fraction(raw: Option<&core::RuntimeFractionalPercent>) -> (u32, u32) {
+pub(super) fn fraction(raw: Option<&core::RuntimeFractionalPercent>) -> Fraction {
     use fractional_percent::DenominatorType;
     let Some(raw) = raw.and_then(|raw| raw.default_value.as_ref()) else {
-        return (100, 100);
+        return Fraction::ALL;
     };
     let per = match DenominatorType::try_from(raw.denominator) {
         Ok(DenominatorType::TenThousand) => 10_000,
         Ok(DenominatorType::Million) => 1_000_000,
         Ok(DenominatorType::Hundred) | Err(_) => 100,
     };
-    (raw.numerator, per)
+    Fraction {
+        numerator: raw.numerator,
+        per,
+    }
 }
 
 fn mutation(pairs: &[KeyValue]) -> Mutation {

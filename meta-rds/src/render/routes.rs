@@ -1,11 +1,11 @@
 //! Route tables.
 
-use meta_core::{Change, MetadataMatcher, Mutation, Route, Rule};
+use meta_core::{Change, Fraction, MetadataMatcher, Mirror, Mutation, Route, Rule};
 use meta_router::RouteTable;
 use serde_json::{Value, json};
 
 use super::Fields;
-use crate::convert::{HashKeys, Mirror, Mirrors};
+use crate::convert::HashKeys;
 
 /// `aeraki.meta_protocol_proxy.config.route.v1alpha.RouteConfiguration`. Timeouts, and
 /// keys that mutations remove, have no field.
@@ -90,23 +90,28 @@ fn action(route: &Route) -> Value {
     if let Some(HashKeys(keys)) = route.extensions.get() {
         fields.set("hash_policy", keys.clone());
     }
-    if let Some(Mirrors(mirrors)) = route.extensions.get() {
-        let policies: Vec<_> = mirrors.iter().map(mirror).collect();
+    if !route.mirrors.is_empty() {
+        let policies: Vec<_> = route.mirrors.iter().map(mirror).collect();
         fields.set("request_mirror_policies", policies);
     }
     fields.into_value()
 }
 
 fn mirror(mirror: &Mirror) -> Value {
-    let denominator = match mirror.per {
-        1_000_000 => "MILLION",
-        10_000 => "TEN_THOUSAND",
-        _ => "HUNDRED",
+    let Fraction { numerator, per } = mirror.fraction;
+    let (numerator, denominator) = match per {
+        1_000_000 => (numerator, "MILLION"),
+        10_000 => (numerator, "TEN_THOUSAND"),
+        100 => (numerator, "HUNDRED"),
+        per => {
+            let millionths = u64::from(numerator) * 1_000_000 / u64::from(per.max(1));
+            (u32::try_from(millionths).unwrap_or(1_000_000), "MILLION")
+        }
     };
     json!({
         "cluster": &*mirror.cluster,
         "runtime_fraction": {
-            "default_value": { "numerator": mirror.numerator, "denominator": denominator },
+            "default_value": { "numerator": numerator, "denominator": denominator },
         },
     })
 }

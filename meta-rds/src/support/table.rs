@@ -259,5 +259,5 @@ const ROUTE_ACTION: Fields = &[
         "hash_policy",
         NoEffect("no effect: no cluster chooses endpoints by a hash yet"),
     ),
-    ("request_mirror_policies", NotYet("mirrors are")),
+    ("request_mirror_policies", Works),
 ];

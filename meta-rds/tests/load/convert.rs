@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use meta_core::{Address, MessageKind, Metadata, Rule, WireId};
+use meta_core::{Address, Fraction, MessageKind, Metadata, Rule, WireId};
 use meta_rds::RouteSource;
 use meta_router::{Endpoints, LookupFamily};
 
@@ -218,5 +218,38 @@ fn dns_clusters() {
     assert!(
         notes[0].ends_with("RedisClusterConfig is not implemented"),
         "{notes:?}"
+    );
+}
+
+#[test]
+fn mirrors() {
+    let text = thrift_with(
+        "                cluster:",
+        "                request_mirror_policies:
+                - { cluster: all }
+                - cluster: some
+                  runtime_fraction: { default_value: { numerator: 25, denominator: TEN_THOUSAND } }
+                cluster:",
+    );
+    let bootstrap = good(&text);
+    let proxy = &bootstrap.listeners[0].filter_chains[0].proxy;
+    let RouteSource::Static(table) = &proxy.routes else {
+        panic!("routes of the file");
+    };
+    let (_, route) = table.routes().next().expect("one route");
+    let found: Vec<_> = route
+        .mirrors
+        .iter()
+        .map(|mirror| (&*mirror.cluster, mirror.fraction))
+        .collect();
+    let some = Fraction {
+        numerator: 25,
+        per: 10_000,
+    };
+    assert_eq!(found, [("all", Fraction::ALL), ("some", some)]);
+    let rendered = meta_rds::render_routes(table);
+    assert_eq!(
+        rendered["routes"][0]["route"]["request_mirror_policies"][1]["runtime_fraction"],
+        serde_json::json!({ "default_value": { "numerator": 25, "denominator": "TEN_THOUSAND" } })
     );
 }

@@ -42,12 +42,6 @@ fn what_would_change_traffic() {
     }
     let found = unsupported(&THRIFT.replace("type: STATIC", "type: EDS"));
     assert!(found[0].ends_with("type: clusters of type EDS are not implemented yet"));
-    let mirror = "request_mirror_policies: [ { cluster: outbound|9090||orders.shop } ]";
-    let text = thrift_with(
-        "                cluster:",
-        &format!("                {mirror}\n                cluster:"),
-    );
-    assert!(unsupported(&text)[0].ends_with("mirrors are not implemented yet"));
 }
 
 #[test]

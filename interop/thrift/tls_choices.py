@@ -81,6 +81,32 @@ def by_protocol(bench):
     proxy.settle()
 
 
+def by_speech(bench):
+    """One listener for those who speak TLS and those who do not, as meshes have it."""
+    parties = bench.parties
+    chains = [
+        filter_chain("thrift", [(None, "apache")], parties.mutual(), {"transport_protocol": "tls"}),
+        filter_chain("thrift", [(None, "go")], None, {"transport_protocol": "raw_buffer"}),
+    ]
+    clusters = servers(bench, "apache", "go")
+    proxy = bench.configured_proxy(chains, clusters, [TLS_INSPECTOR])
+    for _ in range(2):
+        for tls, server in [(context_of(parties.client), "apache"), (None, "go")]:
+            with Raw(FORM, proxy.port, tls=tls) as raw:
+                assert raw.suite.name() == server
+    for language in CLIENTS:
+        for tls in (parties.client, None):
+            client = bench.client(language, FORM, proxy.port, tls=tls)
+            client.run("void")
+            client.kill()
+    expect(proxy, "listener", handshake=2 + len(CLIENTS))
+    stats = proxy.stats()
+    for found in ("tls_found", "tls_not_found"):
+        assert stats[f"tls_inspector.{found}"] == 2 + len(CLIENTS)
+    proxy.settle()
+    proxy.expect_decoding_errors(0)
+
+
 def several(bench, *chains):
     """A proxy with filter chains: by what each is chosen, whose certificate it shows,
     where its requests go. Of the protocols that choose it, it likes the first best."""
@@ -116,4 +142,4 @@ def names(certificate):
     return [name for kind, name in certificate["subjectAltName"] if kind == "DNS"]
 
 
-SCENARIOS = [by_uri, by_name, by_protocol]
+SCENARIOS = [by_uri, by_name, by_protocol, by_speech]

@@ -140,7 +140,9 @@ class Proxy(Process):
         """What has not ended. Idle upstream connections may wait in the pool."""
         stats = self.stats()
         assert "meta_protocol.quick.request_active" in stats
-        ignored = ("upstream_cx_active", *["downstream_cx_active"] * connected)
+        # What the proxy is made of does not end.
+        ignored = ("upstream_cx_active", "listeners_active")
+        ignored += ("downstream_cx_active",) * connected
         return {
             name: value
             for name, value in stats.items()

@@ -2,18 +2,23 @@
 
 import contextlib
 import http.client
+import json
 import queue
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
+
+from bootstrap import HOST, bootstrap
+from tls import Parties
 
 HERE = Path(__file__).parent
 WORK = HERE / ".work"
 LOGS = WORK / "logs"
-HOST = "127.0.0.1"
 # Seconds; how long the proxies under test let a request wait unless a case says.
 REQUEST_TIMEOUT = 6
 
@@ -96,16 +101,22 @@ class Proxy(Process):
     # Another proxy has other statistics, and is asked only what clients see.
     ours = True
 
-    def __init__(self, command, protocol, upstreams, *flags):
-        self.port = free_port()
-        self._admin = f"{HOST}:{free_port()}"
+    def __init__(self, port, admin, command):
+        self.port = port
+        self._admin = f"{HOST}:{admin}"
+        super().__init__("proxy", command)
+
+    @classmethod
+    def quick(cls, command, protocol, upstreams, *flags):
+        port, admin = free_port(), free_port()
         upstream = ",".join(f"{HOST}:{port}" for port in upstreams)
-        super().__init__(
-            "proxy",
+        return cls(
+            port,
+            admin,
             [
                 *(*command, "quick", "--protocol", protocol),
-                *("--listen", f"{HOST}:{self.port}", "--upstream", upstream),
-                *("--admin", self._admin, *flags),
+                *("--listen", f"{HOST}:{port}", "--upstream", upstream),
+                *("--admin", f"{HOST}:{admin}", *flags),
             ],
         )
 
@@ -129,7 +140,9 @@ class Proxy(Process):
         """What has not ended. Idle upstream connections may wait in the pool."""
         stats = self.stats()
         assert "meta_protocol.quick.request_active" in stats
-        ignored = ("upstream_cx_active", *["downstream_cx_active"] * connected)
+        # What the proxy is made of does not end.
+        ignored = ("upstream_cx_active", "listeners_active")
+        ignored += ("downstream_cx_active",) * connected
         return {
             name: value
             for name, value in stats.items()
@@ -159,7 +172,7 @@ class Bench(contextlib.ExitStack):
 
     def __init__(self, protocol, proxy_command):
         super().__init__()
-        self._protocol = protocol
+        self.protocol = protocol
         self._proxy_command = proxy_command
 
     def start(self, make):
@@ -174,12 +187,49 @@ class Bench(contextlib.ExitStack):
                 if attempt == 2:
                     raise
 
+    @cached_property
+    def parties(self):
+        """Certificates for those who speak TLS."""
+        return Parties(self.folder())
+
+    def folder(self):
+        """A new one, which is gone when the bench is left."""
+        return Path(self.enter_context(tempfile.TemporaryDirectory(dir=WORK)))
+
     def proxy(self, upstreams, *flags):
         if "--request-timeout-ms" not in flags:
             flags = ("--request-timeout-ms", str(REQUEST_TIMEOUT * 1000), *flags)
         return self.start(
-            lambda: Proxy(self._proxy_command, self._protocol, upstreams, *flags)
+            lambda: Proxy.quick(self._proxy_command, self.protocol, upstreams, *flags)
         )
+
+    def configured_proxy(self, *parts):
+        """A proxy with a bootstrap of such parts."""
+
+        def make():
+            port, admin = free_port(), free_port()
+            path = self.folder() / "bootstrap.json"
+            path.write_text(json.dumps(bootstrap(port, admin, *parts), indent=2))
+            return Proxy(port, admin, [*self._proxy_command, "run", "-c", path])
+
+        return self.start(make)
+
+
+def wait_until(condition, otherwise, seconds=15):
+    """Asks again and again; `otherwise` says what is wrong at the end."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, otherwise() if callable(otherwise) else otherwise
+        time.sleep(0.05)
+
+
+def wait_for_lines(path, want):
+    """The log comes to say this, in whatever order: each worker writes now and then."""
+
+    def lines():
+        return sorted(path.read_text().splitlines())
+
+    wait_until(lambda: lines() == sorted(want), lambda: f"the log says {lines()}, not {want}")
 
 
 def for_each(items, function, jobs):

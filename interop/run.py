@@ -46,16 +46,23 @@ def run_thrift(proxy, report, options):
     import kitex_scenarios
     import matrix
     import scenarios
+    import tls_scenarios
     from languages import ALL_CLIENTS, ALL_SERVERS
-    from processes import ThriftBench
+    from processes import SecureBench, ThriftBench
 
-    def new_bench():
-        return ThriftBench(ALL_CLIENTS, ALL_SERVERS, proxy)
+    def new_bench(kind=ThriftBench):
+        return kind(ALL_CLIENTS, ALL_SERVERS, proxy)
+
+    def new_secure_bench():
+        return new_bench(SecureBench)
 
     matrix.run(new_bench, report, options)
     if not options.direct:
         scenarios.run(scenarios.scenarios(options.full), new_bench, report, options.jobs)
         scenarios.run(kitex_scenarios.scenarios(options.full), new_bench, report, options.jobs)
+    if not options.direct and Proxy.ours:
+        scenarios.run(tls_scenarios.scenarios(), new_bench, report, options.jobs)
+        scenarios.run(tls_scenarios.secure_scenarios(), new_secure_bench, report, options.jobs)
 
 
 def run_dubbo(proxy, report, options):

@@ -34,6 +34,9 @@ main() {
 
 prepare_thrift() {
   if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
+  if ! command -v openssl >/dev/null; then apt_install openssl; fi
+  # Debian has it where users do not look.
+  if [[ ! -x /usr/sbin/haproxy ]] && ! command -v haproxy >/dev/null; then apt_install haproxy; fi
   once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
   once java "$(contents thrift/java "$work/gen/java")" retried maven -f thrift/java package
   (cd thrift/go && retried go build -o "$work/go/" ./client ./server)

@@ -1,10 +1,12 @@
 """Every consumer to every provider, in every serialization that both have."""
 
+import functools
 import json
 from typing import NamedTuple
 
-from dubbo.peers import VERSIONS
-from harness import for_each
+from dubbo.peers import JAVA, SECURE, VERSIONS
+from harness import Proxy, for_each
+from tls import before, expect_only_handshakes
 
 # Bodies of the `big` cases are over the default limits of both sides.
 LIMIT = ["--codec-config", json.dumps({"max_payload_bytes": 16 << 20})]
@@ -91,6 +93,13 @@ NOT_OF_GO_PROVIDERS = {
 }
 
 
+# Where TLS is spoken.
+TLS_CASES = {
+    *("hello", "pojo", "big-both", "slow", "oneway-burst", "attachments", "declared-exception"),
+    *("timeout", "callback", "concurrent", "own-connections"),
+}
+
+
 class Pair(NamedTuple):
     consumer: str
     provider: str
@@ -134,39 +143,56 @@ def pairs():
 def run(bench, report, options):
     # The protocol's own way, which is to share connections.
     run_mode(bench, report, options, "", [])
+    if Proxy.ours:
+        run_mode(bench, report, options, " tls", [], tls=True)
     if options.full and not options.direct:
         run_mode(bench, report, options, " exclusive", ["--exclusive"])
         # A provider that reads a large message is silent for longer than some of these.
         run_mode(bench, report, options, " heartbeats", ["--heartbeat-ms", "500"])
 
 
-def run_mode(bench, report, options, mode, flags):
+def tls_pairs(full):
+    for version in JAVA if full else ("2.7", "3.3"):
+        yield Pair(version, version, "hessian2")
+
+
+def run_mode(bench, report, options, mode, flags, tls=False):
+    """`flags` are those of the proxy, which has others where TLS is spoken."""
+    parameters = SECURE if tls else {}
     wanted = {}
-    for pair in pairs():
-        cases = [case for case in pair.cases if report.wants(f"{pair}{mode}: {case}")]
+    for pair in tls_pairs(options.full) if tls else pairs():
+        cases = [case for case in pair.cases if not tls or case in TLS_CASES]
+        cases = [case for case in cases if report.wants(f"{pair}{mode}: {case}")]
         if cases:
             wanted[pair] = cases
 
     providers = dict.fromkeys(pair.provider for pair in wanted)
     consumers = dict.fromkeys(pair.consumer for pair in wanted)
-    for_each(providers, bench.fleet.provider, options.jobs)
-    for_each(consumers, bench.fleet.consumer, options.jobs)
+    provider = functools.partial(bench.fleet.provider, secure=tls)
+    consumer = functools.partial(bench.fleet.consumer, secure=tls)
+    for_each(providers, provider, options.jobs)
+    for_each(consumers, consumer, options.jobs)
 
     with bench.inner() as inner:
         ports, proxies = {}, {}
         for version in providers:
-            ports[version] = bench.fleet.provider(version).export()
+            ports[version] = provider(version).export(**parameters)
             if not options.direct:
-                proxies[version] = inner.proxy([ports[version]], *PATIENCE, *LIMIT, *flags)
-                ports[version] = proxies[version].port
+                if tls:
+                    proxy = before(inner, [ports[version]], inner.parties.mode("both"))
+                else:
+                    proxy = inner.proxy([ports[version]], *PATIENCE, *LIMIT, *flags)
+                proxies[version] = proxy
+                ports[version] = proxy.port
 
         def run_pair(pair):
-            consumer = bench.fleet.consumer(pair.consumer)
+            program = consumer(pair.consumer)
             for case in wanted[pair]:
                 with report.case(f"{pair}{mode}: {case}"):
                     own = pair.options(options.full, mode)
                     port = ports[pair.provider]
-                    consumer.run(case, port, own, serialization=pair.serialization)
+                    serialization = pair.serialization
+                    program.run(case, port, own, serialization=serialization, **parameters)
 
         for_each(wanted, run_pair, options.jobs)
 
@@ -175,6 +201,8 @@ def run_mode(bench, report, options, mode, flags):
                 proxy.settle(connected=True)
                 errors = proxy.stats()["meta_protocol.quick.request_decoding_error"]
                 assert errors == 0, f"{errors} decoding errors"
+                if tls:
+                    expect_only_handshakes(proxy, inner.parties.mode("both"))
         for version in consumers:
             for port in ports.values():
-                bench.fleet.consumer(version).release(port)
+                consumer(version).release(port)

@@ -7,12 +7,16 @@ from concurrent.futures import Future, TimeoutError
 from urllib.parse import quote
 
 from harness import WORK, Bench, Process, free_port
+from tls import Parties
 
 JAVA = {"2.7": "2.7.23", "3.2": "3.2.19", "3.3": "3.3.6"}
 VERSIONS = [*JAVA, "go"]
 
 # What Hessian2 reads and writes by reflection.
 OPENED = ["java.lang", "java.math", "java.time", "java.util", "java.util.concurrent"]
+
+# What URLs say where TLS is spoken.
+SECURE = {"ssl-enabled": "true"}
 
 # Seconds; longer than any case.
 TIMEOUT = 120
@@ -31,22 +35,33 @@ JVM = [
 ]
 
 
-def command(version):
+def command(version, tls):
     if version == "go":
         return [WORK / "dubbo/go/interop"]
     built = f"{WORK}/dubbo/java-{JAVA[version]}"
-    return ["java", *JVM, "-cp", f"{built}/classes:{built}/lib/*", "interop.Peer"]
+    flags = [*JVM, *tls_flags(tls)] if tls else JVM
+    return ["java", *flags, "-cp", f"{built}/classes:{built}/lib/*", "interop.Peer"]
+
+
+def tls_flags(folder):
+    """Of a provider or a consumer. A provider of 3.x takes nothing but TLS from then on."""
+    # 3.3 tells its newer Netty no name, which would be compared with the certificate's.
+    yield "-Dio.netty.handler.ssl.defaultEndpointVerificationAlgorithm=NONE"
+    files = ("key-cert-chain", "private-key", "trust-cert-collection")
+    for role in ("server", "client"):
+        for name, path in zip(files, folder.files):
+            yield f"-Ddubbo.ssl.{role}-{name}-path={path}"
 
 
 class Peer(Process):
     """A program that is told what to do line by line, several things at a time."""
 
-    def __init__(self, version, role):
+    def __init__(self, version, role, tls=None):
         self.version = version
         self._ids = itertools.count()
         self._pending = {}
         self._writing = threading.Lock()
-        super().__init__(f"dubbo {version} {role}", command(version))
+        super().__init__(f"dubbo {version} {role}", command(version, tls))
 
     def _read(self):
         for line in self._child.stdout:
@@ -79,10 +94,10 @@ class Peer(Process):
 
 
 class Provider(Peer):
-    def __init__(self, version):
+    def __init__(self, version, tls=None):
         self._lock = threading.Lock()
         self._ports = []
-        super().__init__(version, "provider")
+        super().__init__(version, "provider", tls)
 
     def export(self, port=None, **parameters):
         """Serves at one more port, or, as dubbo-go's can do it only once, at the same."""
@@ -96,8 +111,8 @@ class Provider(Peer):
 
 
 class Consumer(Peer):
-    def __init__(self, version):
-        super().__init__(version, "consumer")
+    def __init__(self, version, tls=None):
+        super().__init__(version, "consumer", tls)
 
     def begin_case(self, name, port, own=None, **parameters):
         """Of the options, those that are the case's own begin with `@`."""
@@ -133,32 +148,33 @@ class Fleet:
         self._peers = {}
         self._lock = threading.Lock()
 
-    def provider(self, version):
-        return self._peer(Provider, version)
+    def provider(self, version, secure=False):
+        return self._peer(Provider, version, self._bench.parties.server if secure else None)
 
-    def consumer(self, version):
-        return self._peer(Consumer, version)
+    def consumer(self, version, secure=False):
+        return self._peer(Consumer, version, self._bench.parties.client if secure else None)
 
-    def _peer(self, make, version):
-        key = make, version
+    def _peer(self, make, version, tls):
+        key = make, version, tls
         with self._lock:
             lock = self._locks.setdefault(key, threading.Lock())
         with lock:
             if key not in self._peers:
-                self._peers[key] = self._bench.start(lambda: make(version))
+                self._peers[key] = self._bench.start(lambda: make(version, tls))
             return self._peers[key]
 
 
 class DubboBench(Bench):
     """A bench with a fleet of its own, or another's."""
 
-    def __init__(self, proxy_command, fleet=None):
+    def __init__(self, proxy_command, outer=None):
         super().__init__("dubbo", proxy_command)
-        self.fleet = fleet or Fleet(self)
+        self.parties = outer.parties if outer else Parties(self.folder())
+        self.fleet = outer.fleet if outer else Fleet(self)
 
     def inner(self):
         """A bench for what does not outlast a case."""
-        return DubboBench(self._proxy_command, self.fleet)
+        return DubboBench(self._proxy_command, self)
 
     def own_provider(self, version):
         """A provider that may be killed."""

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from harness import for_each
+import tls
+from harness import Proxy, for_each
 from languages import (
     CLIENTS,
     FORMS,
@@ -75,6 +76,7 @@ FEW = [
     "multiplexed",
     *HEADER_CASES,
 ]
+TLS_CASES = [*FEW, "big-binary", "slow", "concurrent"]
 
 
 class Group(NamedTuple):
@@ -87,6 +89,12 @@ class Group(NamedTuple):
     cases: list
     # All exchanges share one connection to the server.
     shared: bool = False
+    # Where TLS is spoken.
+    tls: str | None = None
+
+    @property
+    def mode(self):
+        return (f" tls {self.tls}" if self.tls else "") + (" shared" if self.shared else "")
 
 
 def groups(full, direct):
@@ -105,6 +113,8 @@ def groups(full, direct):
         if server.listens:
             yield Group({name: server}, clients, server.forms, few)
     yield from kitex_groups(full, few)
+    if Proxy.ours:
+        yield from tls_groups(full, direct)
     if not direct:
         for form in FORMS + HEADER + JSON if full else [FORMS[0], FORMS[3], HEADER[0]]:
             servers = SERVERS if full else {name: SERVERS[name] for name in ("python", "go")}
@@ -125,6 +135,17 @@ def kitex_groups(full, few):
         yield Group(KITEX_GENERIC_SERVERS, KITEX_CLIENTS, [form], few)
 
 
+def tls_groups(full, direct):
+    cases = CASES if full else TLS_CASES
+    for where, shared in [
+        ("both", False),
+        *([] if direct else [("both", True), ("downstream", False), ("upstream", False)]),
+        *([("downstream", True), ("upstream", True)] if full and not direct else []),
+    ]:
+        for form in FORMS if full else FORMS[:1]:
+            yield Group(SERVERS, CLIENTS, [form], cases, shared, where)
+
+
 def run(new_bench, report, options):
     """Groups are run side by side, and the clients of each in turn: while one waits for
     its proxies to come to rest, another is busy."""
@@ -136,7 +157,7 @@ def run(new_bench, report, options):
 
 
 def run_group(new_bench, report, options, group):
-    mode = " shared" if group.shared else ""
+    mode = group.mode
     talks = {}
     for form in group.forms:
         for server in names(group.servers, form):
@@ -149,17 +170,19 @@ def run_group(new_bench, report, options, group):
                     talks[client, server, form] = prefix, cases
 
     with new_bench() as bench:
+        sides = bench.parties.mode(group.tls) if group.tls else tls.NOWHERE
         ports, proxies = {}, {}
         for server, form in {server: form for _, server, form in talks}.items():
-            ports[server] = bench.server(server, form).port
+            ports[server] = bench.server(server, form, tls=sides.server).port
             if not options.direct:
-                flags = ["--multiplexing"] if group.shared else []
-                proxies[server] = bench.proxy([ports[server]], *flags)
+                proxies[server] = start_proxy(bench, ports[server], group, sides)
                 ports[server] = proxies[server].port
 
         for (client, server, form), (prefix, cases) in talks.items():
             rounds = 500 if options.full else 20
-            process = bench.client(client, form, ports[server], "--rounds", rounds)
+            process = bench.client(
+                client, form, ports[server], "--rounds", rounds, tls=sides.client
+            )
             for case in cases:
                 if reason := skipped(options, group.shared, client, server, form, case):
                     report.skip(prefix + case, reason)
@@ -176,6 +199,14 @@ def run_group(new_bench, report, options, group):
             with report.case(f"proxy of {server}{only}{mode}: nothing is left in flight"):
                 proxy.settle()
                 proxy.expect_decoding_errors(0)
+                if group.tls:
+                    tls.expect_only_handshakes(proxy, sides)
+
+
+def start_proxy(bench, port, group, sides):
+    if group.tls:
+        return tls.before(bench, [port], sides, multiplexing=group.shared)
+    return bench.proxy([port], *(["--multiplexing"] if group.shared else []))
 
 
 def names(programs, form):

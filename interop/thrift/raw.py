@@ -11,8 +11,16 @@ from thrift.transport.TSocket import TSocket
 class Raw:
     """`suite` is the service; more forms may follow on the same connection."""
 
-    def __init__(self, form, port, protocols=None):
+    def __init__(self, form, port, protocols=None, tls=None, server_name=HOST, session=None):
         self.socket = socket.create_connection((HOST, port), timeout=10)
+        if tls:
+            # It says so where TLS was not ended as it should be.
+            self.socket = tls.wrap_socket(
+                self.socket,
+                server_hostname=server_name,
+                session=session,
+                suppress_ragged_eofs=False,
+            )
         self.suite = self.as_form(form, protocols)
 
     def as_form(self, form, protocols=None):

@@ -212,9 +212,9 @@ def gone_amid_call(form, bench):
     """The answers to a client that left reach nobody else."""
     server = bench.server("go", form)
     proxy = bench.proxy([server.port])
-    with Raw(form, proxy.port) as stays:
+    with bench.raw(form, proxy.port) as stays:
         for i in range(20):
-            with Raw(form, proxy.port) as leaves:
+            with bench.raw(form, proxy.port) as leaves:
                 leaves.suite.send_slow(10 + i)
             for j in range(10):
                 want = f"{i} {j} 0"
@@ -227,7 +227,7 @@ def drained(form, bench):
     """A proxy told to end answers the call in flight first."""
     server = bench.server("go", form)
     proxy = bench.proxy([server.port])
-    with Raw(form, proxy.port) as raw:
+    with bench.raw(form, proxy.port) as raw:
         raw.suite.send_slow(1000)
         time.sleep(0.3)
         proxy.terminate()

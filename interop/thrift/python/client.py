@@ -6,6 +6,7 @@ import importlib
 import json
 import sys
 import time
+from pathlib import Path
 
 import value_cases  # noqa: F401 (its cases)
 from cases import CASES
@@ -65,13 +66,22 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--transport", required=True)
     parser.add_argument("--protocol", required=True)
+    parser.add_argument(
+        "--tls", type=Path, metavar="DIR", help="certificates, as in certificates.py"
+    )
     parser.add_argument("--case", help="names with commas between them")
     parser.add_argument("--rounds", type=int, default=20, help="calls of each concurrent client")
     args = parser.parse_args()
 
     library = importlib.import_module(f"with_{args.library}")
     connect = functools.partial(
-        library.Connection, args.host, args.port, args.transport, args.protocol, TIMEOUT_SECONDS
+        library.Connection,
+        args.host,
+        args.port,
+        args.transport,
+        args.protocol,
+        TIMEOUT_SECONDS,
+        args.tls,
     )
     session = Session(library, connect, args.rounds)
     for name in args.case.split(",") if args.case else map(str.strip, sys.stdin):

@@ -4,6 +4,7 @@ import argparse
 import collections
 import importlib
 import time
+from pathlib import Path
 
 
 class Suite:
@@ -55,6 +56,9 @@ def main():
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--transport", required=True)
     parser.add_argument("--protocol", required=True)
+    parser.add_argument(
+        "--tls", type=Path, metavar="DIR", help="certificates, as in certificates.py"
+    )
     parser.add_argument("--kind", choices=["threaded", "pool", "nonblocking"], default="threaded")
     args = parser.parse_args()
 
@@ -68,6 +72,7 @@ def main():
         args.transport,
         args.protocol,
         args.kind,
+        args.tls,
         suite,
         Second(),
         ready=lambda: print("ready", flush=True),

@@ -1,5 +1,6 @@
 """The suite through Apache Thrift's library and generated code."""
 
+import ssl
 import threading
 
 import untyped
@@ -21,6 +22,7 @@ from thrift.transport.THeaderTransport import (
     THeaderTransformID,
 )
 from thrift.transport.TSocket import TServerSocket, TSocket
+from thrift.transport.TSSLSocket import TSSLServerSocket, TSSLSocket
 from thrift.transport.TTransport import (
     TBufferedTransportFactory,
     TFramedTransportFactory,
@@ -71,11 +73,21 @@ def with_sets(containers):
     return containers
 
 
+def certificates(folder):
+    """The arguments for what is in the folder; a party need not have all of it."""
+    files = {"certfile": "cert.pem", "keyfile": "key.pem", "ca_certs": "ca.pem"}
+    files = {argument: folder / name for argument, name in files.items()}
+    return {argument: str(path) for argument, path in files.items() if path.exists()}
+
+
 class Connection:
     """A client's connection; `suite` is the service by its bare method names."""
 
-    def __init__(self, host, port, transport, protocol, timeout):
-        socket = TSocket(host, port)
+    def __init__(self, host, port, transport, protocol, timeout, tls=None):
+        if tls:
+            socket = TSSLSocket(host, port, **certificates(tls))
+        else:
+            socket = TSocket(host, port)
         socket.setTimeout(timeout * 1000)
         self._transport = TRANSPORTS[transport]().getTransport(socket)
         self._protocol = protocol_factory(transport, protocol).getProtocol(self._transport)
@@ -133,7 +145,7 @@ def headers(reply):
     return decoded(protocol.get_headers())
 
 
-def serve(host, port, transport, protocol, kind, suite, second, ready):
+def serve(host, port, transport, protocol, kind, tls, suite, second, ready):
     suite.headers = headers
     services = Suite.Processor(suite)
     services._processMap[untyped.METHOD] = untyped.process
@@ -142,12 +154,18 @@ def serve(host, port, transport, protocol, kind, suite, second, ready):
     processor.registerProcessor("Suite", services)
     processor.registerProcessor("Second", Second.Processor(second))
 
-    class Listener(TServerSocket):
+    arguments = {}
+    if tls:
+        arguments = {"ssl_version": ssl.PROTOCOL_TLS_SERVER, **certificates(tls)}
+        if "ca_certs" in arguments:
+            arguments["cert_reqs"] = ssl.CERT_REQUIRED
+
+    class Listener(TSSLServerSocket if tls else TServerSocket):
         def listen(self):
             super().listen()
             ready()
 
-    listener = Listener(host, port)
+    listener = Listener(host, port, **arguments)
     protocols = protocol_factory(transport, protocol)
     transports = TRANSPORTS[transport]()
     if kind == "nonblocking":

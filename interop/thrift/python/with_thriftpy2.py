@@ -1,5 +1,6 @@
 """The suite through thriftpy2, which reads the IDL as it starts."""
 
+import ssl
 from pathlib import Path
 
 import thriftpy2
@@ -16,6 +17,8 @@ from thriftpy2.transport import (
     TCyFramedTransportFactory,
     TServerSocket,
     TSocket,
+    TSSLServerSocket,
+    TSSLSocket,
 )
 
 idl = thriftpy2.load(str(Path(__file__).parent.parent / "suite.thrift"), module_name="suite_thrift")
@@ -52,8 +55,14 @@ with_sets(CONTAINERS)
 class Connection:
     """A client's connection; `suite` is the service by its bare method names."""
 
-    def __init__(self, host, port, transport, protocol, timeout):
-        socket = TSocket(host, port, socket_timeout=timeout * 1000)
+    def __init__(self, host, port, transport, protocol, timeout, tls=None):
+        if tls:
+            files = {"cafile": tls / "ca.pem"}
+            if (tls / "cert.pem").exists():
+                files |= {"certfile": tls / "cert.pem", "keyfile": tls / "key.pem"}
+            socket = TSSLSocket(host, port, socket_timeout=timeout * 1000, **files)
+        else:
+            socket = TSocket(host, port, socket_timeout=timeout * 1000)
         self._transport = TRANSPORTS[transport]().get_transport(socket)
         self._protocol = PROTOCOLS[protocol]().get_protocol(self._transport)
         self._transport.open()
@@ -107,17 +116,32 @@ class Begun:
         return getattr(self._protocol, name)
 
 
-def serve(host, port, transport, protocol, kind, suite, second, ready):
+def server_context(tls):
+    """The library's own asks clients for no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls / "cert.pem", tls / "key.pem")
+    if (tls / "ca.pem").exists():
+        context.load_verify_locations(tls / "ca.pem")
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def serve(host, port, transport, protocol, kind, tls, suite, second, ready):
     assert kind == "threaded", f"thriftpy2 has no {kind} server"
 
-    class Listener(TServerSocket):
+    # By default it closes connections after 3 s, also while a call is on its way.
+    arguments = {"client_timeout": 60_000}
+    if tls:
+        arguments["ssl_context"] = server_context(tls)
+
+    class Listener(TSSLServerSocket if tls else TServerSocket):
         def listen(self):
             super().listen()
             ready()
 
     TThreadedServer(
         Processor(suite, second),
-        Listener(host, port),
+        Listener(host, port, **arguments),
         itrans_factory=TRANSPORTS[transport](),
         iprot_factory=PROTOCOLS[protocol](),
         daemon=True,

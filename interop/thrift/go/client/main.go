@@ -107,11 +107,7 @@ type connection struct {
 }
 
 func connect(form *wire.Form) (*connection, error) {
-	socket := thrift.NewTSocketConf(form.Address(), &thrift.TConfiguration{
-		ConnectTimeout: timeout,
-		SocketTimeout:  timeout,
-	})
-	transport, err := form.Transports().GetTransport(socket)
+	transport, err := form.Transports().GetTransport(form.Socket(timeout))
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func main() {
 	processor.RegisterProcessor("Suite", services)
 	processor.RegisterProcessor("Second", suite.NewSecondProcessor(second{}))
 
-	socket, err := thrift.NewTServerSocket(form.Address())
+	socket, err := form.ServerSocket()
 	if err != nil {
 		log.Fatal(err)
 	}

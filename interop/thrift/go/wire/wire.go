@@ -13,8 +13,8 @@ import (
 
 // Form is what a command line says of the connection.
 type Form struct {
-	host, transport, protocol string
-	port                      int
+	host, transport, protocol, tls string
+	port                           int
 }
 
 // Flags registers the form's flags.
@@ -24,6 +24,7 @@ func Flags() *Form {
 	flag.IntVar(&form.port, "port", 0, "")
 	flag.StringVar(&form.transport, "transport", "", "framed, buffered, header or header-zlib")
 	flag.StringVar(&form.protocol, "protocol", "", "binary, compact or json")
+	flag.StringVar(&form.tls, "tls", "", "folder of certificates, as in certificates.py")
 	return &form
 }
 

@@ -4,7 +4,6 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.util.stream.Stream;
 import org.apache.thrift.protocol.TProtocol;
-import org.apache.thrift.transport.TSocket;
 import org.apache.thrift.transport.TTransport;
 import suite.Later;
 
@@ -43,9 +42,7 @@ public final class Client {
   }
 
   Connection connect() throws Exception {
-    TSocket socket = new TSocket(form.host(), form.port(), TIMEOUT_MS);
-    TTransport transport = form.transports().getTransport(socket);
-    transport.open();
+    TTransport transport = form.transports().getTransport(Tls.connect(form, TIMEOUT_MS));
     TProtocol protocol = form.protocols().getProtocol(transport);
     return new Connection(transport, protocol, new Later.Client(protocol));
   }

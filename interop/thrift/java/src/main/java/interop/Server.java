@@ -9,7 +9,6 @@ import org.apache.thrift.server.TServer;
 import org.apache.thrift.server.TThreadPoolServer;
 import org.apache.thrift.server.TThreadedSelectorServer;
 import org.apache.thrift.transport.TNonblockingServerSocket;
-import org.apache.thrift.transport.TServerSocket;
 import suite.Second;
 import suite.Suite;
 
@@ -28,7 +27,7 @@ public final class Server {
         switch (form.value("--kind", "pool")) {
           case "pool" ->
               new TThreadPoolServer(
-                  new TThreadPoolServer.Args(new TServerSocket(address))
+                  new TThreadPoolServer.Args(Tls.listen(form, address))
                       .processor(processor)
                       .transportFactory(form.transports())
                       .protocolFactory(form.protocols()));

@@ -34,14 +34,14 @@ pub(super) fn contradiction(conditions: &[(usize, Values<'_>)]) -> Option<Vec<us
     // Somebody must refuse that it is missing, and others all texts.
     let refuse_missing = |(_, values): &&(usize, Values<'_>)| !values.holds_missing();
     let denier = conditions.iter().find(refuse_missing)?;
+    let mut alone = conditions.iter();
+    if let Some((at, _)) = alone.find(|(_, values)| values.texts().are_none()) {
+        return Some(places(&[*at], conditions, denier.0));
+    }
     for (at, (first, one)) in conditions.iter().enumerate() {
-        if one.texts().are_none() {
-            return Some(places(&[*first], conditions, denier.0));
-        }
-        for (second, other) in conditions.iter().skip(at + 1) {
-            if one.texts().exclude(other.texts()) {
-                return Some(places(&[*first, *second], conditions, denier.0));
-            }
+        let mut others = conditions.iter().skip(at + 1);
+        if let Some((second, _)) = others.find(|(_, other)| one.texts().exclude(other.texts())) {
+            return Some(places(&[*first, *second], conditions, denier.0));
         }
     }
     None

@@ -10,7 +10,7 @@ use crate::{request::Address, session::ConnectionInfo, tls_info::PeerCertificate
 /// The session alone says what it is. A message's own attribute of such a name, in
 /// whatever case, is never looked at in its place, so that no client can claim to be
 /// another. What a certificate says counts only where it was verified.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionAttribute {
     /// `connection.requested_server_name`: the name the client asked for, by SNI.

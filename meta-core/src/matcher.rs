@@ -9,6 +9,8 @@ use crate::{
     session::ConnectionInfo,
 };
 
+mod text;
+
 /// A condition on one attribute; Envoy's `HeaderMatcher` in plain types.
 ///
 /// A missing attribute fails every rule but [`Rule::Present`], inverted or not,

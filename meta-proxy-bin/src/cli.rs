@@ -14,6 +14,7 @@ use crate::{
 
 mod address;
 mod demo;
+mod explain;
 mod log;
 mod quick;
 mod rds_server;
@@ -38,7 +39,8 @@ mod validate;
 /// ```
 ///
 /// Exit codes: 0 after an end in order, 1 where the proxy does not start or ends
-/// otherwise, 2 for a command line that cannot be understood.
+/// otherwise, 2 for a command line that cannot be understood. `explain` has 1 where no
+/// route matches, and 2 for all that keeps it from telling.
 pub fn main(register: impl FnOnce(&mut Registry) -> Result<(), RegistryError>) -> ExitCode {
     main_with(Options::default(), register)
 }
@@ -65,6 +67,7 @@ pub fn main_with(
             Command::Run(arguments) => run::run(&arguments, &options, registry),
             Command::RdsServer(arguments) => rds_server::run(&arguments),
             Command::Validate(arguments) => validate::run(&arguments, &registry),
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Schema => schema::run(),
         },
     };
@@ -78,6 +81,7 @@ pub fn main_with(
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+        Err(Failure::Told) => ExitCode::FAILURE,
     }
 }
 
@@ -130,6 +134,8 @@ enum Command {
     Run(Box<run::RunArguments>),
     /// Tells all that is wrong with a bootstrap file.
     Validate(validate::ValidateArguments),
+    /// Tells which route a request would take, and why.
+    Explain(explain::ExplainArguments),
     /// Prints the JSON Schema of bootstrap files, for editors.
     Schema,
     /// Proxies one protocol from one address to one or more servers.
@@ -146,6 +152,8 @@ enum Failure {
     Usage(anyhow::Error),
     /// The proxy does not start, or ends otherwise than in order.
     Start(anyhow::Error),
+    /// The answer is no, which has been told.
+    Told,
 }
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {

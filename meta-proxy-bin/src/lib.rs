@@ -12,6 +12,7 @@ mod config;
 mod dispatch;
 mod document;
 mod error;
+mod explain;
 mod hand_off;
 mod handle;
 mod inspect;

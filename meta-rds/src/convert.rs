@@ -20,6 +20,7 @@ mod access_log;
 mod address;
 mod cluster;
 mod config_source;
+mod dead_routes;
 mod discovery;
 mod extension;
 mod http_routes;

@@ -21,5 +21,8 @@ pub use crate::{
     endpoints::{DnsBackoff, DnsConfig, DnsHost, Endpoints, LookupFamily},
     membership::{EndpointCounts, EndpointHealth, EndpointState, Membership, MembershipStats},
     router::{RouteFuture, Router},
-    table::{RouteEntry, RouteProblem, RouteTable, Routes, TableError},
+    table::{
+        AskedCondition, AskedRoute, DeadRoute, Explanation, RouteEntry, RouteProblem, RouteTable,
+        Routes, TableError, WhyDead,
+    },
 };

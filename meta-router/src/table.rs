@@ -9,7 +9,9 @@ use meta_core::{
 
 use crate::table::index::Index;
 
+mod dead;
 mod error;
+mod explain;
 mod fold;
 mod index;
 pub(crate) mod random;
@@ -18,7 +20,9 @@ mod routes;
 mod tests;
 
 pub use self::{
+    dead::{DeadRoute, WhyDead},
     error::{RouteProblem, TableError},
+    explain::{AskedCondition, AskedRoute, Explanation},
     routes::Routes,
 };
 

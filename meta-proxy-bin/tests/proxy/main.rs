@@ -6,6 +6,7 @@ mod bootstraps;
 mod cli;
 mod demo;
 mod drain;
+mod explain;
 mod faults;
 mod filters;
 mod http;

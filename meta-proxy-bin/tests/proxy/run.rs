@@ -20,10 +20,10 @@ use crate::{
 };
 
 /// A file that is removed in the end.
-struct File(PathBuf);
+pub(crate) struct File(PathBuf);
 
 impl File {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("meta-proxy-{}-{count}.yaml", process::id()));
@@ -31,7 +31,7 @@ impl File {
         Self(path)
     }
 
-    fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.0.to_str().expect("it is UTF-8")
     }
 }

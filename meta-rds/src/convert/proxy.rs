@@ -116,8 +116,10 @@ impl Converter<'_> {
     ) -> Option<RouteSource> {
         match &raw.route_specifier {
             Some(RouteSpecifier::RouteConfig(routes)) => {
-                let table = self.routes(routes, &path.field("route_config"), Some(clusters));
-                table.map(|table: RouteTable| RouteSource::Static(Arc::new(table)))
+                let place = path.field("route_config");
+                let table: RouteTable = self.routes(routes, &place, Some(clusters))?;
+                self.dead_routes(&table, &place.field("routes"));
+                Some(RouteSource::Static(Arc::new(table)))
             }
             Some(RouteSpecifier::Rds(rds)) => {
                 let place = path.field("rds");

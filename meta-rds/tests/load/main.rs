@@ -1,6 +1,7 @@
 //! Bootstraps, from their texts to plain types.
 
 mod convert;
+mod dead_routes;
 mod descriptors;
 mod document;
 mod forms;

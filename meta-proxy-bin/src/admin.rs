@@ -4,6 +4,7 @@ mod certs;
 mod clusters;
 mod config_dump;
 mod drain;
+mod explain;
 mod listeners;
 mod logging;
 mod memory;

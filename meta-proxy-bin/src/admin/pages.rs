@@ -14,8 +14,8 @@ use axum::{
 use serde_json::Value;
 
 use super::{
-    certs, clusters, config_dump, drain, listeners, logging, memory, query::Query, runtime,
-    server_info, state, stats,
+    certs, clusters, config_dump, drain, explain, listeners, logging, memory, query::Query,
+    runtime, server_info, state, stats,
 };
 use crate::supervisor::Shared;
 
@@ -24,7 +24,8 @@ pub(super) struct Page {
     pub(super) path: &'static str,
     pub(super) effect: Effect,
     pub(super) text: &'static str,
-    /// What may stand behind the question mark, and what it means.
+    /// What may stand behind the question mark, and what it means; `NAME` at the end of
+    /// one stands for any text.
     pub(super) queries: &'static [(&'static str, &'static str)],
     /// May take a while; it is not called on a worker.
     pub(super) answer: fn(&Asked<'_>) -> Answer,
@@ -62,6 +63,7 @@ pub(super) const PAGES: &[Page] = &[
     clusters::CLUSTERS,
     config_dump::CONFIG_DUMP,
     drain::DRAIN_LISTENERS,
+    explain::EXPLAIN,
     state::HEALTHCHECK_FAIL,
     state::HEALTHCHECK_OK,
     Page {
@@ -109,7 +111,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         let text = "what other sites ask of browsers is not done here\n";
         return (StatusCode::FORBIDDEN, text).into_response();
     }
-    let unknown = |name: &str| !page.queries.iter().any(|(own, _)| *own == name);
+    let unknown = |name: &str| !page.queries.iter().any(|(own, _)| is_query(own, name));
     if page.effect != Effect::May
         && let Some((name, _)) = query.pairs().find(|(name, _)| unknown(name))
     {
@@ -130,6 +132,14 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
             tracing::error!(%error, path = page.path, "an admin page failed");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
+    }
+}
+
+/// Whether a query of a page's table is meant by `name`.
+fn is_query(own: &str, name: &str) -> bool {
+    match own.strip_suffix("NAME") {
+        Some(begin) => name.len() > begin.len() && name.starts_with(begin),
+        None => own == name,
     }
 }
 

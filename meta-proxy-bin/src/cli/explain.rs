@@ -61,7 +61,7 @@ fn explain(bootstrap: &Bootstrap, arguments: &ExplainArguments) -> anyhow::Resul
     let (chain, label) = chain(listener, arguments.chain.as_deref())?;
     let RouteSource::Static(table) = &chain.proxy.routes else {
         return Err(anyhow!(
-            "the routes of filter chain {label} are not in the file: they come from a control plane"
+            "the routes of filter chain {label} are not in the file: ask the proxy that runs, at /explain"
         ));
     };
     let mut call = Call::new(arguments.one_way);

@@ -10,6 +10,7 @@ mod certs;
 mod clusters;
 mod config_dump;
 mod drain;
+mod explain;
 mod logging;
 mod pages;
 mod state;

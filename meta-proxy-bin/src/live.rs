@@ -1,17 +1,21 @@
 //! Routes that come from elsewhere while the proxy runs.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use meta_rds::{
     ControlPlaneStatus, FirstFetch, NodeInfo, RdsManager, RdsStats, RdsStatus, RouteWatch,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{config::FilterChainConfig, supervisor::Shared, worker::Plan};
 
 mod dial;
 
 pub(crate) use self::dial::{Dialer, target_tls};
+
+/// How long a table is kept that is no longer in force. Whoever holds it last takes it
+/// down, which for a large one takes a while: that had better not be a worker.
+const KEPT: Duration = Duration::from_secs(5);
 
 /// The tables that filter chains get from control planes and files.
 pub(crate) struct LiveRoutes {
@@ -84,12 +88,19 @@ impl LiveRoutes {
             }
             let shared = Arc::downgrade(shared);
             tasks.spawn(async move {
+                let mut old = None;
                 loop {
-                    let table = watch.changed().await;
+                    let table = tokio::select! {
+                        table = watch.changed() => table,
+                        () = sleep(KEPT), if old.is_some() => {
+                            old = None;
+                            continue;
+                        }
+                    };
                     let Some(shared) = shared.upgrade() else {
                         return;
                     };
-                    shared.put_in_force(index, table);
+                    old = shared.put_in_force(index, table);
                 }
             });
         }

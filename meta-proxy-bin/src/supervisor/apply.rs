@@ -71,15 +71,19 @@ impl Shared {
 }
 
 impl Shared {
-    /// Puts a table in force that came from elsewhere, for the chain of that number.
-    pub(crate) fn put_in_force(&self, chain: usize, table: Arc<RouteTable>) {
-        let mut chains = self.plan.chains();
-        if let Some(chain) = chains.nth(chain) {
-            let old = chain.routes.replace(table.clone());
-            if !Arc::ptr_eq(&old, &table) {
-                self.note_routes(&chain.routes);
-            }
+    /// Puts a table in force that came from elsewhere, for the chain of that number;
+    /// returns the one that was.
+    pub(crate) fn put_in_force(
+        &self,
+        chain: usize,
+        table: Arc<RouteTable>,
+    ) -> Option<Arc<RouteTable>> {
+        let chain = self.plan.chains().nth(chain)?;
+        let old = chain.routes.replace(table.clone());
+        if !Arc::ptr_eq(&old, &table) {
+            self.note_routes(&chain.routes);
         }
+        Some(old)
     }
 
     /// Notes that other routes are in force.

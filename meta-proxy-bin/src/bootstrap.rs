@@ -4,8 +4,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use meta_core::{Address, Sharing};
 use meta_rds::{
-    Bootstrap, Cluster, ExtensionSettings, FilterChain, Listener, LoadError, Place, Problem,
-    RouteSource, Severity,
+    Bootstrap, Cluster, ConfigSource, ExtensionSettings, FilterChain, GrpcServer, Listener,
+    LoadError, Place, Problem, RouteSource, Severity,
 };
 use meta_router::{ClusterConfig, RouteTable};
 use meta_tls::{ClientTls, TlsConfigError, TlsContexts};
@@ -14,6 +14,7 @@ use crate::{
     builder::ProxyBuilder,
     config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
     listener::ChainIndex,
+    live::target_tls,
     registry::{LookupError, Registry},
     socket::ListenSocket,
 };
@@ -86,6 +87,7 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
     for cluster in &bootstrap.clusters {
         problems.extend(client_tls(cluster, &contexts).err());
     }
+    problems.extend(unlike_live_chains(bootstrap));
     let mut shared: HashMap<&Arc<str>, (bool, &Place)> = HashMap::new();
     for listener in &bootstrap.listeners {
         let chains = listener.filter_chains.iter();
@@ -93,6 +95,7 @@ pub(crate) fn check(bootstrap: &Bootstrap, registry: &Registry) -> Vec<Problem> 
         problems.extend(overlap(listener));
         for chain in chains {
             problems.extend(check_tls(chain, &contexts));
+            problems.extend(check_source(chain, &contexts));
             check_chain(chain, registry, &mut problems);
             for cluster in clusters(chain) {
                 let (before, _) = shared
@@ -114,14 +117,59 @@ fn check_tls(chain: &FilterChain, contexts: &TlsContexts) -> Option<Problem> {
     made.err().map(|error| tls_problem(&chain.place, &error))
 }
 
+/// What keeps the control plane of a chain's routes from being reached.
+fn check_source(chain: &FilterChain, contexts: &TlsContexts) -> Option<Problem> {
+    let RouteSource::Rds(rds) = &chain.proxy.routes else {
+        return None;
+    };
+    let ConfigSource::Grpc(source) = &rds.source else {
+        return None;
+    };
+    let GrpcServer::Target(target) = &source.server else {
+        return None;
+    };
+    let error = target_tls(target, contexts).err()?;
+    let mut place = chain.place.clone();
+    place.path.push_str(".filters[0].typed_config.rds");
+    Some(place.problem(Severity::Error, error.to_string()))
+}
+
+/// Two chains whose routes are not known yet and may lead to the same clusters, the
+/// one with multiplexing and the other without.
+fn unlike_live_chains(bootstrap: &Bootstrap) -> Option<Problem> {
+    let mut chains = live_chains(bootstrap);
+    let first = chains.next()?;
+    let other = chains.find(|chain| chain.proxy.multiplexing != first.proxy.multiplexing)?;
+    let text = format!(
+        "chains whose routes come from elsewhere have to be alike in multiplexing; it is not \
+         as {}",
+        first.place.path
+    );
+    Some(other.place.problem(Severity::Error, text))
+}
+
+/// The chains whose routes come from elsewhere.
+fn live_chains(bootstrap: &Bootstrap) -> impl Iterator<Item = &FilterChain> {
+    let listeners = bootstrap.listeners.iter();
+    let chains = listeners.flat_map(|listener| {
+        let chains = listener.filter_chains.iter();
+        chains.chain(&listener.default_filter_chain)
+    });
+    chains.filter(|chain| matches!(chain.proxy.routes, RouteSource::Rds(_)))
+}
+
 /// What secures the connections of a cluster; its files are read.
 fn client_tls(
     cluster: &Cluster,
     contexts: &TlsContexts,
 ) -> Result<Option<Arc<ClientTls>>, Problem> {
-    let Some(tls) = cluster.tls.clone() else {
+    let Some(mut tls) = cluster.tls.clone() else {
         return Ok(None);
     };
+    // Servers of gRPC refuse connections that are not asked for by it.
+    if cluster.http2 && tls.tls.alpn.is_empty() {
+        tls.tls.alpn.push("h2".to_owned());
+    }
     let made = contexts.client(tls);
     made.map(Some)
         .map_err(|error| tls_problem(&cluster.place, &error))
@@ -208,7 +256,21 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
         config.traffic_direction = listener.traffic_direction;
         snapshot.listeners.push(config);
     }
+    if live_chains(bootstrap).any(|chain| chain.proxy.multiplexing) {
+        share_unused(bootstrap, &mut snapshot.clusters);
+    }
     snapshot
+}
+
+/// Has all clients share the connections to the clusters that no chain without
+/// multiplexing leads to: routes that are to come may lead to any of them.
+fn share_unused(bootstrap: &Bootstrap, clusters_of: &mut [ClusterConfig]) {
+    let listeners = bootstrap.listeners.iter();
+    let chains = listeners.flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
+    let unshared = chains.filter(|chain| !chain.proxy.multiplexing);
+    let used: Vec<_> = unshared.flat_map(clusters).collect();
+    let unused = clusters_of.iter_mut().filter(|c| !used.contains(&&c.name));
+    unused.for_each(|cluster| cluster.sharing = Some(Sharing::Shared));
 }
 
 /// Where a listener listens, and how.
@@ -233,11 +295,18 @@ fn share<'a>(clusters: &mut [ClusterConfig], names: impl Iterator<Item = &'a Arc
 
 fn chain_config(listener: &Listener, chain: &FilterChain) -> Option<FilterChainConfig> {
     let proxy = &chain.proxy;
-    let RouteSource::Static(routes) = &proxy.routes else {
-        return None;
+    let (routes, rds) = match &proxy.routes {
+        RouteSource::Static(routes) => (routes.clone(), None),
+        RouteSource::Rds(rds) => {
+            let name = rds.route_config_name.clone();
+            (Arc::new(RouteTable::empty(name)), Some((**rds).clone()))
+        }
+        // There is no other.
+        _ => return None,
     };
     let codec = extension(&proxy.codec);
-    let mut config = FilterChainConfig::new(proxy.stat_prefix.clone(), codec, routes.clone());
+    let mut config = FilterChainConfig::new(proxy.stat_prefix.clone(), codec, routes);
+    config.rds = rds;
     config.name = chain.name.as_str().into();
     config.matches = chain.matches.clone();
     config.tls.clone_from(&chain.tls);

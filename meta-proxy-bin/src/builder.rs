@@ -21,6 +21,7 @@ use crate::{
     hand_off::HandOff,
     handle::{Handle, Running},
     listener::{Gate, Listener, Parts},
+    live::Dialer,
     registry::Registry,
     socket::{Bound, ListenSocket},
     supervisor::{Shared, Site, Supervisor},
@@ -246,6 +247,11 @@ impl ProxyBuilder {
 
     /// Starts it. When this returns, every socket is bound and listens.
     ///
+    /// Where routes come from elsewhere
+    /// ([`FilterChainConfig::rds`](crate::FilterChainConfig::rds)), it first waits for
+    /// those, as long as their settings say; the admin answers meanwhile. Dropping the
+    /// future ends everything.
+    ///
     /// Accepting, admin and supervision run on the calling runtime, whose end is
     /// the proxy's too.
     ///
@@ -299,6 +305,21 @@ impl ProxyBuilder {
             access_logs,
             tls: tls.clone(),
         };
+        let mut dialer = Dialer::new(
+            plan.clusters.clone(),
+            &snapshot.clusters,
+            plan.connector.clone(),
+        );
+        for listener in &plan.listeners {
+            for (number, chain) in listener.config.all_chains().enumerate() {
+                let learnt = dialer.learn(chain, &tls);
+                learnt.map_err(|source| StartError::Tls {
+                    listener: listener.config.name.clone(),
+                    chain: number.to_string(),
+                    source,
+                })?;
+            }
+        }
         let sites = openings.iter().map(Opening::site).collect();
         let admin_address = admin.as_ref().map(|(_, address)| address.clone());
         let shared = Arc::new(Shared::new(
@@ -319,6 +340,7 @@ impl ProxyBuilder {
         }
         let dispatcher = supervisor.start_workers(&workers).await?;
         supervisor.discover(resolver, warm_up).await;
+        supervisor.fetch_routes(dialer).await;
         for (index, opening) in openings.into_iter().enumerate() {
             let listener = opening.listener;
             for (address, socket) in opening.sockets {

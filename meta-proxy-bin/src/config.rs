@@ -5,7 +5,7 @@ use std::sync::Arc;
 use meta_codec::DownstreamConfig;
 use meta_core::Limits;
 use meta_filters::access_log::AccessLogConfig;
-use meta_rds::{ChainMatch, ListenerFilters, TrafficDirection};
+use meta_rds::{ChainMatch, ListenerFilters, RdsSettings, TrafficDirection};
 use meta_router::{ClusterConfig, RouteTable};
 use meta_tls::{HandshakeLimits, ServerTlsConfig};
 use serde_json::Value;
@@ -107,8 +107,12 @@ pub struct FilterChainConfig {
     pub filters: Vec<ExtensionConfig>,
     /// The logs that have a line for each request, however it ends. Default: none.
     pub access_log: Vec<AccessLogConfig>,
-    /// Where requests go.
+    /// Where requests go; with [`rds`](Self::rds), until the first routes come from
+    /// there.
     pub routes: Arc<RouteTable>,
+    /// Where else the routes come from while the proxy runs. The start waits for the
+    /// first, as long as that may take. Default: nowhere else.
+    pub rds: Option<RdsSettings>,
     /// Bounds on messages, of clients and of servers.
     pub limits: Limits,
     /// Bounds on each connection.
@@ -131,6 +135,7 @@ impl FilterChainConfig {
             filters: Vec::new(),
             access_log: Vec::new(),
             routes: routes.into(),
+            rds: None,
             limits: Limits::default(),
             connection: DownstreamConfig::default(),
         }

@@ -3,8 +3,8 @@
 use meta_core::{Address, Sharing};
 use meta_filters::access_log::{AccessLogConfig, LogFormat, LogTarget};
 use meta_rds::{
-    ChainMatch, Network, SourceType, TrafficDirection, redact, render_address, render_cluster,
-    render_duration, render_routes,
+    ChainMatch, ConfigSource, GrpcServer, Network, RdsSettings, SourceType, TrafficDirection,
+    redact, render_address, render_cluster, render_duration, render_routes,
 };
 use meta_router::{ClusterConfig, RouteTable};
 use serde_json::{Map, Value, json};
@@ -139,8 +139,11 @@ impl Document<'_> {
             "stat_prefix": &*chain.stat_prefix,
             "protocol": { "name": protocol, "codec": codec },
             "meta_protocol_filters": filters.chain([router]).collect::<Vec<_>>(),
-            "route_config": render_routes(&chain.routes),
         });
+        match &chain.rds {
+            Some(rds) => proxy["rds"] = live_routes(rds),
+            None => proxy["route_config"] = render_routes(&chain.routes),
+        }
         if self.is_shared(&chain.routes) {
             proxy["protocol"]["multiplexing"] = true.into();
         }
@@ -220,6 +223,33 @@ fn chain_match(matches: &ChainMatch) -> Value {
     };
     value["source_type"] = source.into();
     value
+}
+
+/// `aeraki.meta_protocol_proxy.v1alpha.Rds`.
+fn live_routes(rds: &RdsSettings) -> Value {
+    let timeout = rds.initial_fetch_timeout.unwrap_or_default();
+    let mut source = json!({
+        "resource_api_version": "V3",
+        "initial_fetch_timeout": render_duration(timeout),
+    });
+    match &rds.source {
+        ConfigSource::File(file) => {
+            source["path_config_source"] = json!({ "path": file.path.to_string_lossy() });
+        }
+        ConfigSource::Grpc(grpc) => {
+            let service = match &grpc.server {
+                GrpcServer::Cluster(name) => json!({ "envoy_grpc": { "cluster_name": name } }),
+                server => json!({ "google_grpc": { "target_uri": server.to_string() } }),
+            };
+            source["api_config_source"] = json!({
+                "api_type": if grpc.delta { "DELTA_GRPC" } else { "GRPC" },
+                "transport_api_version": "V3",
+                "grpc_services": [service],
+            });
+        }
+        _ => {}
+    }
+    json!({ "route_config_name": &*rds.route_config_name, "config_source": source })
 }
 
 fn access_log(log: &AccessLogConfig) -> Value {

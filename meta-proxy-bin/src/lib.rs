@@ -17,6 +17,7 @@ mod hand_off;
 mod handle;
 mod inspect;
 mod listener;
+mod live;
 mod registry;
 mod socket;
 pub mod stats;

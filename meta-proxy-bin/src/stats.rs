@@ -8,6 +8,8 @@
 //! | `tls_inspector.<name>`, `proxy_proto.<name>` | what listener filters find |
 //! | `filesystem.<name>`, `access_log.<name>` | access logs: [`AccessLogStats`](crate::meta_filters::access_log::AccessLogStats) |
 //! | `listener_manager.<name>`, `cluster_manager.<name>` | how many listeners and clusters there are |
+//! | `meta_protocol.<stat_prefix>.rds.<table>.<name>` | routes that come from elsewhere: [`RdsStats`](crate::meta_rds::RdsStats) |
+//! | `control_plane.connected_state` | 1 while all control planes of the routes can be reached, 0 while one cannot |
 //! | `server.<name>` | the process |
 
 use std::{collections::BTreeMap, fmt::Write as _};

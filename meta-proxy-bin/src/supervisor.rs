@@ -27,6 +27,7 @@ use crate::{
     error::StartError,
     handle::{DrainReport, Phase},
     listener::Listener,
+    live::{Dialer, LiveRoutes},
     registry::Registry,
     socket::Listening,
     stats::Stats,
@@ -73,6 +74,8 @@ pub(crate) struct Shared {
     lives: Vec<ListenerLife>,
     /// Readiness fails though nothing else is amiss.
     is_failed: AtomicBool,
+    /// The routes that come from elsewhere, where some do.
+    live: OnceLock<LiveRoutes>,
     /// What counters stood at when they were reset.
     baseline: Mutex<Stats>,
     /// By worker, once they have started.
@@ -109,6 +112,7 @@ impl Shared {
             updates: Mutex::new(Updates::new(began_at)),
             lives,
             is_failed: AtomicBool::new(false),
+            live: OnceLock::new(),
             baseline: Mutex::default(),
             cells: OnceLock::new(),
             began: Instant::now(),
@@ -170,6 +174,11 @@ impl Shared {
         *self.baseline.lock().unwrap_or_else(PoisonError::into_inner) = baseline;
     }
 
+    /// The routes that come from elsewhere.
+    pub(crate) fn live(&self) -> Option<&LiveRoutes> {
+        self.live.get()
+    }
+
     /// What the workers count; none before they have started.
     pub(crate) fn workers(&self) -> &[WorkerCells] {
         self.cells.get().map_or(&[], |cells| cells)
@@ -223,6 +232,7 @@ pub(crate) struct Supervisor {
     stop_admin: CancellationToken,
     discovery: Option<Discovery>,
     secrets: JoinSet<()>,
+    routes: JoinSet<()>,
 }
 
 impl Supervisor {
@@ -237,6 +247,7 @@ impl Supervisor {
             stop_admin: CancellationToken::new(),
             discovery: None,
             secrets: JoinSet::new(),
+            routes: JoinSet::new(),
         }
     }
 
@@ -302,6 +313,23 @@ impl Supervisor {
         for name in discovery.warm(warm_up).await {
             tracing::warn!(%name, "starting without an answer for the name");
         }
+    }
+
+    /// Fetches the routes that come from elsewhere, waits for the first of them unless
+    /// the end is asked for, and keeps them up to date.
+    pub(crate) async fn fetch_routes(&mut self, dialer: Dialer) {
+        let shared = &self.shared;
+        let live = LiveRoutes::start(&shared.plan, &shared.about.node, dialer);
+        let Some(live) = live else {
+            return;
+        };
+        let live = shared.live.get_or_init(|| live);
+        tokio::select! {
+            () = live.ready(&shared.plan) => {}
+            () = shared.drain_requested() => {}
+            () = shared.abort.cancelled() => {}
+        }
+        self.routes = live.follow(shared);
     }
 
     /// Looks after the files of TLS contexts until the end.

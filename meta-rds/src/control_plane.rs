@@ -116,6 +116,25 @@ impl GrpcTarget {
         let (uri, tls) = (uri.into(), None);
         Self { uri, tls }
     }
+
+    /// The host that is named, without the port; `None` for a unix socket.
+    pub fn host(&self) -> Option<&str> {
+        if self.uri.starts_with("unix:") {
+            return None;
+        }
+        let host = self.address();
+        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+        Some(host.trim_start_matches('[').trim_end_matches(']'))
+    }
+
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        let schemes = ["dns:///", "dns:", "ipv4:", "ipv6:"];
+        let address = schemes
+            .iter()
+            .find_map(|scheme| self.uri.strip_prefix(scheme));
+        address.unwrap_or(&self.uri)
+    }
 }
 
 impl FileSource {

@@ -95,7 +95,14 @@ pub(super) fn run(
     }
     control_runtime()?.block_on(async {
         let mut signals = Signals::new()?;
-        let running = builder.start().await?;
+        let running = tokio::select! {
+            running = builder.start() => running?,
+            // It may wait for its routes as long as it takes.
+            () = signals.end() => {
+                tracing::info!("told to end before it served");
+                return Ok(());
+            }
+        };
         quick::announce(running.handle());
         let deadline = Duration::from_secs(arguments.drain_time_s);
         signals.watch(&running, deadline).await

@@ -40,6 +40,14 @@ impl Signals {
         .await;
     }
 
+    /// The next that asks for the end, while there is no proxy yet.
+    pub(super) async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
     /// Lets the proxy run until a signal, and drains it then; a second signal ends
     /// it at once.
     pub(super) async fn watch(

@@ -1,6 +1,6 @@
 //! Reading the cells of a proxy.
 
-use std::time::SystemTime;
+use std::{collections::HashSet, time::SystemTime};
 
 use meta_core::stats::Cell;
 use meta_router::ClusterUsage;
@@ -51,6 +51,7 @@ impl Stats {
                 });
             }
         }
+        stats.add_live_routes(shared);
         for worker in shared.workers() {
             for (chain, cells) in shared.plan.chains().zip(worker.downstream.iter().flatten()) {
                 let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
@@ -61,6 +62,44 @@ impl Stats {
             }
         }
         stats
+    }
+
+    /// Routes that come from elsewhere, under Envoy's names.
+    fn add_live_routes(&mut self, shared: &Shared) {
+        let Some(live) = shared.live() else {
+            return;
+        };
+        let mut seen = HashSet::new();
+        for (chain, name, counts) in live.stats() {
+            let Some(chain) = shared.plan.chains().nth(chain) else {
+                continue;
+            };
+            let prefix = &chain.config.stat_prefix;
+            // One table is counted once, however many chains of the prefix have it.
+            if !seen.insert((prefix, name)) {
+                continue;
+            }
+            let scope = Scope::MetaProtocol(prefix);
+            for (metric, count) in [
+                ("config_reload", counts.config_reload),
+                ("update_attempt", counts.update_attempt),
+                ("update_success", counts.update_success),
+                ("update_failure", counts.update_failure),
+                ("update_rejected", counts.update_rejected),
+                ("update_empty", counts.update_empty),
+                ("init_fetch_timeout", counts.init_fetch_timeout),
+            ] {
+                let metric = format!("rds.{name}.{metric}");
+                self.add(&scope, &metric, StatValue::Counter(count));
+            }
+            let metric = format!("rds.{name}.config_reload_time_ms");
+            let time = i64::try_from(counts.config_reload_time_ms).unwrap_or(i64::MAX);
+            self.add(&scope, &metric, StatValue::Gauge(time));
+        }
+        let planes = live.control_planes();
+        let connected = planes.iter().all(|plane| plane.connected);
+        let connected = StatValue::Gauge(i64::from(connected));
+        self.add(&Scope::Whole, "control_plane.connected_state", connected);
     }
 
     fn add_access_logs(&mut self, shared: &Shared) {

@@ -2,7 +2,7 @@
 
 use std::{fmt::Debug, sync::Arc};
 
-use meta_router::{ClusterConfig, Endpoints, Routes};
+use meta_router::{ClusterConfig, Endpoints, RouteTable, Routes};
 
 use super::Shared;
 use crate::{
@@ -47,6 +47,10 @@ impl Shared {
         }
         for (listener, config) in pairs {
             for (chain, wanted) in listener.chains.iter().zip(config.all_chains()) {
+                // Those come from elsewhere.
+                if wanted.rds.is_some() {
+                    continue;
+                }
                 let old = chain.routes.replace(wanted.routes.clone());
                 if !Arc::ptr_eq(&old, &wanted.routes) {
                     self.note_routes(&chain.routes);
@@ -67,6 +71,21 @@ impl Shared {
 }
 
 impl Shared {
+    /// Puts a table in force that came from elsewhere, for the chain of that number;
+    /// returns the one that was.
+    pub(crate) fn put_in_force(
+        &self,
+        chain: usize,
+        table: Arc<RouteTable>,
+    ) -> Option<Arc<RouteTable>> {
+        let chain = self.plan.chains().nth(chain)?;
+        let old = chain.routes.replace(table.clone());
+        if !Arc::ptr_eq(&old, &table) {
+            self.note_routes(&chain.routes);
+        }
+        Some(old)
+    }
+
     /// Notes that other routes are in force.
     fn note_routes(&self, routes: &Arc<Routes>) {
         let mut chains = self.plan.chains();
@@ -128,6 +147,7 @@ fn chain_difference(
         (running.stat_prefix != wanted.stat_prefix, "stat prefixes"),
         (running.tls != wanted.tls, "TLS settings"),
         (running.codec != wanted.codec, "codecs"),
+        (running.rds != wanted.rds, "sources of routes"),
         (running.filters != wanted.filters, "filters"),
         (running.access_log != wanted.access_log, "access logs"),
         (running.limits != wanted.limits, "limits"),

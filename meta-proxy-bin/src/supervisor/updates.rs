@@ -1,6 +1,6 @@
 //! When what was put in force.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc, time::SystemTime};
 
 use jiff::Timestamp;
 
@@ -11,6 +11,10 @@ pub(crate) struct Updated(Timestamp);
 impl Updated {
     pub(crate) fn now() -> Self {
         Self(Timestamp::now())
+    }
+
+    pub(crate) fn at(time: SystemTime) -> Self {
+        Self(Timestamp::try_from(time).unwrap_or_default())
     }
 }
 

@@ -30,7 +30,9 @@ fn watch(server: SocketAddr) -> (RdsManager, RouteWatch) {
 }
 
 async fn next(watch: &mut RouteWatch) -> String {
-    let table = time::timeout(PATIENCE, watch.changed()).await.expect("in time");
+    let table = time::timeout(PATIENCE, watch.changed())
+        .await
+        .expect("in time");
     let (_, route) = table.routes().next().expect("a route");
     route.destinations[0].cluster.to_string()
 }
@@ -46,7 +48,11 @@ fn files_are_served_as_they_change() {
     Runtime::new().expect("a runtime").block_on(async {
         let (_manager, mut watch) = watch(address);
         assert_eq!(next(&mut watch).await, "one");
-        write(&folder, "shop.yaml", "name: shop\nroutes: [ { rote: {} } ]\n");
+        write(
+            &folder,
+            "shop.yaml",
+            "name: shop\nroutes: [ { rote: {} } ]\n",
+        );
         program.wait_for_log("shop.yaml:2: routes[0].rote: unknown field");
         write(&folder, "shop.yaml", &to("two"));
         assert_eq!(next(&mut watch).await, "two");
@@ -63,7 +69,10 @@ fn bad_files_and_missing_folders_are_refused_at_the_start() {
     let path = folder.path().to_str().expect("it is UTF-8");
     let (code, log) = Program::start(&["rds-server", "--routes", path]).end();
     assert_eq!(code, Some(1));
-    assert!(log.contains("shop.yaml:2: routes[0].route: required"), "{log}");
+    assert!(
+        log.contains("shop.yaml:2: routes[0].route: required"),
+        "{log}"
+    );
     let missing = format!("{path}/missing");
     let (code, log) = Program::start(&["rds-server", "--routes", &missing]).end();
     assert_eq!(code, Some(1));

@@ -19,13 +19,13 @@ use tokio::{net::TcpListener, task::JoinSet};
 use crate::toy::{Client, eventually, loopback, registry};
 
 /// An authority that issues certificates into a folder.
-struct Ca {
+pub(crate) struct Ca {
     issuer: Issuer<'static, KeyPair>,
-    pem: String,
+    pub(crate) pem: String,
 }
 
 impl Ca {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().expect("a key");
@@ -35,7 +35,7 @@ impl Ca {
     }
 
     /// A certificate of that name, and its key.
-    fn issue(&self, name: &str) -> (String, String) {
+    pub(crate) fn issue(&self, name: &str) -> (String, String) {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &self.issuer).expect("signed");
@@ -43,7 +43,7 @@ impl Ca {
     }
 
     /// Writes what a client has: its certificate, its key and whom it trusts.
-    fn write(&self, folder: &Path, name: &str) {
+    pub(crate) fn write(&self, folder: &Path, name: &str) {
         let (certificate, key) = self.issue(name);
         for (file, text) in [("cert", &certificate), ("key", &key), ("ca", &self.pem)] {
             let path = folder.join(format!("{file}.pem"));

@@ -6,7 +6,7 @@ use meta_core::{Address, BoxFuture};
 use meta_router::{Connect, Connected, TcpConnector};
 use tokio::net::lookup_host;
 
-use super::{Dial, GrpcServer};
+use super::{Dial, GrpcServer, GrpcTarget};
 
 /// Connects to targets, in plain text; it knows of no clusters.
 #[derive(Clone, Debug)]
@@ -22,15 +22,14 @@ impl PlainDialer {
         Self { connector }
     }
 
-    async fn target(&self, uri: &str) -> io::Result<Connected> {
+    async fn target(&self, target: &GrpcTarget) -> io::Result<Connected> {
+        let uri = &target.uri;
         if let Some(path) = uri.strip_prefix("unix:") {
             // Two slashes may stand between scheme and path.
             let path = path.strip_prefix("//").unwrap_or(path);
             return self.connector.connect(&Address::Unix(path.into())).await;
         }
-        let host = ["dns:///", "dns:", "ipv4:", "ipv6:"];
-        let host = host.iter().find_map(|scheme| uri.strip_prefix(scheme));
-        let host = host.unwrap_or(uri);
+        let host = target.address();
         let mut last = None;
         for address in lookup_host(host).await? {
             match self.connector.connect(&Address::Ip(address)).await {
@@ -52,9 +51,7 @@ impl Dial for PlainDialer {
     fn dial<'a>(&'a self, server: &'a GrpcServer) -> BoxFuture<'a, io::Result<Connected>> {
         Box::pin(async move {
             match server {
-                GrpcServer::Target(target) if target.tls.is_none() => {
-                    self.target(&target.uri).await
-                }
+                GrpcServer::Target(target) if target.tls.is_none() => self.target(target).await,
                 GrpcServer::Target(_) => Err(unsupported("TLS to a target")),
                 GrpcServer::Cluster(name) => Err(unsupported(&format!("the cluster {name:?}"))),
             }

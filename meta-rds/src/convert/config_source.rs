@@ -221,6 +221,13 @@ impl Converter<'_> {
             None | Some(CredentialSpecifier::LocalCredentials(_)) => None,
             Some(CredentialSpecifier::SslCredentials(raw)) => {
                 let place = credentials.field("ssl_credentials");
+                if raw.root_certs.is_none() {
+                    let text = "the authorities that the system trusts are not implemented yet";
+                    self.unsupported(&place.field("root_certs"), text);
+                }
+                if raw.cert_chain.is_some() != raw.private_key.is_some() {
+                    self.error(&place, "cert_chain and private_key go together");
+                }
                 Some(GrpcTls {
                     root_certs: self.pem(raw.root_certs.as_ref(), &place.field("root_certs")),
                     cert_chain: self.pem(raw.cert_chain.as_ref(), &place.field("cert_chain")),

@@ -123,8 +123,6 @@ impl Converter<'_> {
             }
             Some(RouteSpecifier::Rds(rds)) => {
                 let place = path.field("rds");
-                let text = "routes from a control plane are not implemented yet";
-                self.unsupported(&place, text);
                 let settings = self.rds(rds, &place, clusters)?;
                 Some(RouteSource::Rds(Box::new(settings)))
             }

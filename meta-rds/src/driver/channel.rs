@@ -47,13 +47,8 @@ pub(super) async fn connect(source: &GrpcSource, dial: Arc<dyn Dial>) -> Result<
 /// What requests call the server; the connection is made elsewhere.
 fn origin(source: &GrpcSource) -> Uri {
     let name = match (&source.authority, &source.server) {
-        (Some(name), _) | (None, GrpcServer::Cluster(name)) => name,
-        (None, GrpcServer::Target(target)) => {
-            let uri = &target.uri;
-            let schemes = ["dns:///", "dns:", "ipv4:", "ipv6:"];
-            let host = schemes.iter().find_map(|scheme| uri.strip_prefix(scheme));
-            host.unwrap_or(uri)
-        }
+        (Some(name), _) | (None, GrpcServer::Cluster(name)) => name.as_str(),
+        (None, GrpcServer::Target(target)) => target.address(),
     };
     let uri = Uri::builder()
         .scheme("http")

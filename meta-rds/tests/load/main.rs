@@ -10,5 +10,6 @@ mod malformed;
 mod problems;
 mod refused;
 mod render;
+mod sources;
 mod support;
 mod tls;

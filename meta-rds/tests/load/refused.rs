@@ -1,10 +1,8 @@
 //! What is known and not there yet: told, and refused where it would matter.
 
-use std::time::Duration;
+use meta_rds::Severity;
 
-use meta_rds::{ConfigSource, GrpcServer, GrpcSource, RouteSource, Severity};
-
-use crate::support::{DUBBO, RDS, THRIFT, errors, good, notes, thrift_with};
+use crate::support::{DUBBO, THRIFT, errors, good, notes, thrift_with};
 
 /// The thrift bootstrap with more fields in its cluster.
 fn cluster_with(fields: &str) -> String {
@@ -90,25 +88,6 @@ fn plain_transport_sockets_are_nothing() {
     let bootstrap = good(&cluster_with(socket));
     assert_eq!(bootstrap.unsupported().count(), 0);
     assert_eq!(bootstrap.clusters[0].tls, None);
-}
-
-#[test]
-fn routes_from_a_control_plane_are_read() {
-    let bootstrap = good(RDS);
-    let found = notes(&bootstrap, Severity::Unsupported);
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(
-        found[0].contains(".rds: routes from a control plane"),
-        "{found:?}"
-    );
-    let proxy = &bootstrap.listeners[0].filter_chains[0].proxy;
-    let RouteSource::Rds(rds) = &proxy.routes else {
-        panic!("routes by RDS");
-    };
-    assert_eq!(&*rds.route_config_name, "shop_20880");
-    let expected = GrpcSource::new(GrpcServer::Cluster("control".to_owned()));
-    assert_eq!(rds.source, ConfigSource::Grpc(expected));
-    assert_eq!(rds.initial_fetch_timeout, Some(Duration::from_secs(15)));
 }
 
 #[test]

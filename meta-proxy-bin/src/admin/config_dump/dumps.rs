@@ -1,11 +1,14 @@
 //! What each dump holds.
 
-use meta_rds::{render_load_assignment, render_routes};
+use meta_rds::{RdsState, render_load_assignment, render_routes};
 use meta_router::Endpoints;
 use serde_json::{Value, json};
 
 use super::{Dump, Item, with_type};
-use crate::supervisor::{Shared, Updated};
+use crate::{
+    live::LiveRoutes,
+    supervisor::{Shared, Updated},
+};
 
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
@@ -98,6 +101,8 @@ fn listeners(shared: &Shared, document: &Value) -> Dump {
 /// The route tables in force, in the order of their listeners and chains.
 fn routes(shared: &Shared) -> Dump {
     let chains = shared.plan.chains().enumerate();
+    let is_live = |chain| shared.live().is_some_and(|live| live.has(chain));
+    let chains = chains.filter(|(index, _)| !is_live(*index));
     let tables = chains.map(|(index, chain)| {
         let table = chain.routes.current();
         let updated = shared.updates().routes(index);
@@ -107,12 +112,62 @@ fn routes(shared: &Shared) -> Dump {
     });
     Dump {
         type_url: "type.googleapis.com/aeraki.meta_protocol_proxy.admin.v1alpha.RoutesConfigDump",
-        lists: vec![(
-            "static_route_configs",
-            "type.googleapis.com/aeraki.meta_protocol_proxy.admin.v1alpha.\
-             RoutesConfigDump.StaticRouteConfig",
-            tables.collect(),
-        )],
+        lists: vec![
+            (
+                "static_route_configs",
+                "type.googleapis.com/aeraki.meta_protocol_proxy.admin.v1alpha.\
+                 RoutesConfigDump.StaticRouteConfig",
+                tables.collect(),
+            ),
+            (
+                "dynamic_route_configs",
+                "type.googleapis.com/aeraki.meta_protocol_proxy.admin.v1alpha.\
+                 RoutesConfigDump.DynamicRouteConfig",
+                live_routes(shared),
+            ),
+        ],
+    }
+}
+
+/// The route tables that come from elsewhere, and what was refused of them.
+fn live_routes(shared: &Shared) -> Vec<Item> {
+    let tables = shared.live().into_iter().flat_map(LiveRoutes::tables);
+    let items = tables.map(|(chain, status)| {
+        let mut value = json!({ "client_status": client_status(status.state) });
+        if !status.version.is_empty() {
+            value["version_info"] = status.version.as_str().into();
+        }
+        if let Some(updated) = status.last_updated
+            && let Some(chain) = shared.plan.chains().nth(chain)
+        {
+            let routes = render_routes(&chain.routes.current());
+            value["route_config"] = with_type(ROUTES, routes);
+            value["last_updated"] = Updated::at(updated).to_string().into();
+        }
+        if let Some(refused) = &status.refused {
+            value["error_state"] = json!({
+                "last_update_attempt": Updated::at(refused.at).to_string(),
+                "details": refused.reason,
+                "version_info": refused.version,
+            });
+        }
+        Item {
+            name: status.name.to_string(),
+            value,
+        }
+    });
+    items.collect()
+}
+
+/// `envoy.admin.v3.ClientResourceStatus`.
+fn client_status(state: RdsState) -> &'static str {
+    match state {
+        RdsState::Requested => "REQUESTED",
+        RdsState::Absent => "DOES_NOT_EXIST",
+        RdsState::Accepted => "ACKED",
+        RdsState::Refused => "NACKED",
+        RdsState::TimedOut => "TIMEOUT",
+        _ => "UNKNOWN",
     }
 }
 

@@ -4,17 +4,21 @@
 //! and are answered in order.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
+use rustls::ServerConfig;
 use slab::Slab;
 
 use crate::net::{Fill, Inbox, Outbox};
 use crate::protocol::{self, Form, Protocol};
 use crate::sys;
+use crate::tls::{self, Stream};
 
 /// No more calls are read from a connection while this much is to be sent.
 const MAX_WAITING: usize = 4 << 20;
@@ -32,6 +36,12 @@ pub(crate) struct EchoArgs {
     /// Which of Thrift's forms; framed-binary unless given.
     #[arg(long, value_enum)]
     form: Option<Form>,
+    /// Speak TLS, and show the certificate in this PEM file.
+    #[arg(long, requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The certificate's key.
+    #[arg(long, requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// CPU to run on.
     #[arg(long)]
     cpu: Option<usize>,
@@ -43,12 +53,24 @@ pub(crate) fn run(args: &EchoArgs) -> Result<()> {
     if let Some(cpu) = args.cpu {
         sys::pin_to_cpu(cpu).context("cannot pin to the CPU")?;
     }
+    let tls = match (&args.tls_certificate, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(tls::server(certificate, key)?),
+        _ => None,
+    };
+    let listener = TcpListener::bind(args.listen).context("cannot listen")?;
+    println!("listening on {}", listener.local_addr()?);
+    serve(listener, protocol, tls.as_ref())
+}
+
+/// Serves until something fails that is not one connection's own.
+pub(crate) fn serve(
+    mut listener: TcpListener,
+    protocol: &dyn Protocol,
+    tls: Option<&Arc<ServerConfig>>,
+) -> Result<()> {
     let mut poll = Poll::new()?;
-    let mut listener = TcpListener::bind(args.listen).context("cannot listen")?;
     poll.registry()
         .register(&mut listener, LISTENER, Interest::READABLE)?;
-    println!("listening on {}", listener.local_addr()?);
-
     let mut connections = Slab::new();
     let mut events = Events::with_capacity(1_024);
     loop {
@@ -58,7 +80,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<()> {
         }
         for event in &events {
             if event.token() == LISTENER {
-                accept(&poll, &listener, &mut connections)?;
+                accept(&poll, &listener, tls, &mut connections)?;
                 continue;
             }
             let key = event.token().0;
@@ -78,7 +100,12 @@ pub(crate) fn run(args: &EchoArgs) -> Result<()> {
 }
 
 /// Takes in every connection that waits.
-fn accept(poll: &Poll, listener: &TcpListener, connections: &mut Slab<Connection>) -> Result<()> {
+fn accept(
+    poll: &Poll,
+    listener: &TcpListener,
+    tls: Option<&Arc<ServerConfig>>,
+    connections: &mut Slab<Connection>,
+) -> Result<()> {
     loop {
         let mut stream = match listener.accept() {
             Ok((stream, _)) => stream,
@@ -93,7 +120,7 @@ fn accept(poll: &Poll, listener: &TcpListener, connections: &mut Slab<Connection
             Interest::READABLE | Interest::WRITABLE,
         )?;
         entry.insert(Connection {
-            stream,
+            stream: Stream::server(stream, tls)?,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             readable: false,
@@ -104,7 +131,7 @@ fn accept(poll: &Poll, listener: &TcpListener, connections: &mut Slab<Connection
 /// One accepted connection.
 #[derive(Debug)]
 struct Connection {
-    stream: TcpStream,
+    stream: Stream<TcpStream>,
     inbox: Inbox,
     outbox: Outbox,
     /// Events tell of changes only: whether reading has more to give.

@@ -12,6 +12,7 @@ mod procfs;
 mod protocol;
 mod suite;
 mod sys;
+mod tls;
 
 use clap::{Parser, Subcommand};
 

@@ -117,7 +117,7 @@ impl Outbox {
         self.buffer.len() - self.sent
     }
 
-    /// Writes as much as the socket takes.
+    /// Writes as much as the socket takes, what the stream itself holds included.
     pub(crate) fn flush(&mut self, stream: &mut impl Write) -> io::Result<()> {
         while self.sent < self.buffer.len() {
             match stream.write(&self.buffer[self.sent..]) {
@@ -127,6 +127,10 @@ impl Outbox {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
+        }
+        match stream.flush() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            flushed => flushed?,
         }
         if self.sent == self.buffer.len() {
             self.buffer.clear();

@@ -2,14 +2,17 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use mio::net::TcpStream;
+use rustls::ClientConfig;
 
 use crate::net::{Fill, Inbox, Outbox};
 use crate::pattern::Pattern;
 use crate::protocol::Protocol;
+use crate::tls::Stream;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -32,7 +35,7 @@ pub(crate) struct Answer {
 /// A connection with its calls in flight.
 #[derive(Debug)]
 pub(crate) struct Client {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream<TcpStream>,
     index: usize,
     inbox: Inbox,
     outbox: Outbox,
@@ -41,14 +44,22 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects; `index` tells this connection's bodies from the others'.
-    pub(crate) fn connect(target: SocketAddr, index: usize) -> Result<Self> {
+    /// Connects, and makes the handshake if there is TLS; `index` tells this
+    /// connection's bodies from the others'.
+    pub(crate) fn connect(
+        target: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        index: usize,
+    ) -> Result<Self> {
         let stream = std::net::TcpStream::connect_timeout(&target, CONNECT_TIMEOUT)
             .with_context(|| format!("connection {index} to {target}"))?;
         stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
+        stream.set_read_timeout(Some(CONNECT_TIMEOUT))?;
+        let stream = Stream::client(stream, tls)
+            .with_context(|| format!("connection {index}: the TLS handshake"))?;
+        stream.socket.set_nonblocking(true)?;
         Ok(Self {
-            stream: TcpStream::from_std(stream),
+            stream: stream.map(TcpStream::from_std),
             index,
             inbox: Inbox::default(),
             outbox: Outbox::default(),

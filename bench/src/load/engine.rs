@@ -91,9 +91,9 @@ impl<'a> Engine<'a> {
         let poll = Poll::new()?;
         let mut clients = Vec::with_capacity(spec.connections);
         for index in 0..spec.connections {
-            let mut client = Client::connect(spec.target, index)?;
+            let mut client = Client::connect(spec.target, spec.tls.as_ref(), index)?;
             poll.registry().register(
-                &mut client.stream,
+                &mut client.stream.socket,
                 Token(index),
                 Interest::READABLE | Interest::WRITABLE,
             )?;

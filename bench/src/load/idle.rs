@@ -3,13 +3,16 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use rustls::ClientConfig;
 
 use crate::net::{Fill, Inbox};
 use crate::pattern::Pattern;
 use crate::protocol::Protocol;
+use crate::tls::Stream;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Size of the one call.
@@ -18,7 +21,7 @@ const BODY: usize = 128;
 /// Open connections; dropping closes them.
 #[derive(Debug)]
 pub(crate) struct IdleConnections {
-    streams: Vec<TcpStream>,
+    streams: Vec<Stream<TcpStream>>,
 }
 
 impl IdleConnections {
@@ -27,13 +30,14 @@ impl IdleConnections {
     /// more than one upstream connection unless it ties them to clients.
     pub(crate) fn open(
         target: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
         count: usize,
         protocol: &'static dyn Protocol,
     ) -> Result<Self> {
         let pattern = Pattern::new(protocol.argument_len(BODY)?);
         let mut streams = Vec::with_capacity(count);
         for index in 0..count {
-            let stream = call_once(target, index, &pattern, protocol)
+            let stream = call_once(target, tls, index, &pattern, protocol)
                 .with_context(|| format!("idle connection {index}"))?;
             streams.push(stream);
         }
@@ -42,9 +46,9 @@ impl IdleConnections {
 
     /// Fails if a connection was closed meanwhile.
     pub(crate) fn check(&self) -> Result<()> {
-        for (index, stream) in self.streams.iter().enumerate() {
-            stream.set_nonblocking(true)?;
-            match stream.peek(&mut [0]) {
+        for (index, Stream { socket, .. }) in self.streams.iter().enumerate() {
+            socket.set_nonblocking(true)?;
+            match socket.peek(&mut [0]) {
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
                 other => {
                     let read = other.with_context(|| format!("idle connection {index}"))?;
@@ -59,13 +63,15 @@ impl IdleConnections {
 
 fn call_once(
     target: SocketAddr,
+    tls: Option<&Arc<ClientConfig>>,
     index: usize,
     pattern: &Pattern,
     protocol: &'static dyn Protocol,
-) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect_timeout(&target, TIMEOUT)?;
+) -> Result<Stream<TcpStream>> {
+    let stream = TcpStream::connect_timeout(&target, TIMEOUT)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
+    let mut stream = Stream::client(stream, tls).context("the TLS handshake")?;
     let id = protocol.call_id(index as u64);
     let body = pattern.body(index, id);
     let mut request = Vec::new();

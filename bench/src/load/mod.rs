@@ -9,10 +9,13 @@ mod latency;
 mod tests;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use rustls::ClientConfig;
 use serde::Serialize;
 
 pub(crate) use engine::run;
@@ -20,13 +23,15 @@ pub(crate) use idle::IdleConnections;
 pub(crate) use latency::Latency;
 
 use crate::protocol::{self, Form};
-use crate::{procfs, sys};
+use crate::{procfs, sys, tls};
 
 /// What load to make.
 #[derive(Clone, Debug)]
 pub(crate) struct LoadSpec {
     /// Where to connect.
     pub(crate) target: SocketAddr,
+    /// The connections are under TLS if given.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Number of connections.
     pub(crate) connections: usize,
     /// Calls in flight on each; a fixed rate does not wait for replies.
@@ -69,6 +74,9 @@ pub(crate) struct LoadArgs {
     /// Which of Thrift's forms; framed-binary unless given.
     #[arg(long, value_enum)]
     form: Option<Form>,
+    /// Speak TLS, and trust the authority in this PEM file.
+    #[arg(long)]
+    tls_authority: Option<PathBuf>,
     /// Number of connections.
     #[arg(long, default_value_t = 32)]
     connections: usize,
@@ -113,6 +121,7 @@ pub(crate) fn run_command(args: &LoadArgs) -> Result<()> {
     sys::set_open_file_limit(args.connections as u64 + 100)?;
     let spec = LoadSpec {
         target: args.target,
+        tls: args.tls_authority.as_deref().map(tls::client).transpose()?,
         connections: args.connections,
         in_flight: args.in_flight,
         body: args.body,

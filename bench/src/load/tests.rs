@@ -52,6 +52,7 @@ fn load(
 ) -> Result<LoadResult> {
     let spec = LoadSpec {
         target: serve(protocol, tamper)?,
+        tls: None,
         connections: 2,
         in_flight: 8,
         body,
@@ -143,9 +144,9 @@ fn swapped_bodies_fail_the_run() -> Result<()> {
 #[test]
 fn idle_connections_are_verified() -> Result<()> {
     for protocol in protocol::all() {
-        IdleConnections::open(serve(protocol, |_| {})?, 20, protocol)?.check()?;
+        IdleConnections::open(serve(protocol, |_| {})?, None, 20, protocol)?.check()?;
         let extra: Tamper = |replies| replies.extend(replies.first().cloned());
-        assert!(IdleConnections::open(serve(protocol, extra)?, 1, protocol).is_err());
+        assert!(IdleConnections::open(serve(protocol, extra)?, None, 1, protocol).is_err());
     }
     Ok(())
 }

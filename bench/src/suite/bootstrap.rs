@@ -3,18 +3,14 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use crate::protocol::Protocol;
+use super::peer::Task;
 
-/// A file that routes each call of `protocol` from `listen` to `upstream`: by
-/// its method, which is the last of `routes` exact ones, or without a look at
-/// it where there are none.
-pub(super) fn of(
-    protocol: &dyn Protocol,
-    routes: usize,
-    listen: SocketAddr,
-    upstream: SocketAddr,
-) -> String {
-    let name = protocol.name();
+/// A file that routes each call from `listen` to the server: by its method, which
+/// is the last of `routes` exact ones, or without a look at it where there are
+/// none.
+pub(super) fn of(task: &Task<'_>, routes: usize, listen: SocketAddr) -> String {
+    let name = task.protocol.name();
+    let (listener_tls, cluster_tls) = transport_sockets(task);
     format!(
         "\
 static_resources:
@@ -22,7 +18,7 @@ static_resources:
   - name: bench
     address: {listen}
     filter_chains:
-    - filters:
+    - {listener_tls}filters:
       - name: aeraki.meta_protocol_proxy
         typed_config:
           '@type': type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy
@@ -33,7 +29,7 @@ static_resources:
 {routes}  clusters:
   - name: echo
     type: STATIC
-    connect_timeout: 5s
+    {cluster_tls}connect_timeout: 5s
     load_assignment:
       cluster_name: echo
       endpoints:
@@ -42,8 +38,20 @@ static_resources:
     circuit_breakers: {{thresholds: [{{max_connections: 20000}}]}}
 ",
         listen = socket(listen),
-        upstream = socket(upstream),
-        routes = route_list(protocol.method(), routes),
+        upstream = socket(task.upstream),
+        routes = route_list(task.protocol.method(), routes),
+    )
+}
+
+/// The lines that put a listener's filter chain and a cluster under TLS, each up to
+/// the line that follows it; nothing without TLS.
+pub(super) fn transport_sockets(task: &Task<'_>) -> (String, String) {
+    let Some(pki) = task.tls else {
+        return Default::default();
+    };
+    (
+        format!("transport_socket: {}\n      ", pki.listener_socket()),
+        format!("transport_socket: {}\n    ", pki.cluster_socket()),
     )
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) name: &'static str,
     /// The protocol's name.
     pub(crate) protocol: &'static str,
+    /// Whether it goes under TLS, on both sides of a proxy.
+    pub(crate) tls: bool,
     /// What is compared, in the order of its turns.
     pub(crate) columns: &'static [Column],
     /// The load cases, in the order they are run.
@@ -85,10 +87,11 @@ const CASE: Case = Case {
 };
 
 /// All protocols.
-pub(crate) const PLANS: [Plan; 4] = [
+pub(crate) const PLANS: [Plan; 5] = [
     Plan {
         name: "thrift",
         protocol: "thrift",
+        tls: false,
         columns: &[
             Column::of(Peer::Direct),
             Column::of(Peer::Ours),
@@ -100,8 +103,22 @@ pub(crate) const PLANS: [Plan; 4] = [
         memory_limits: Some(Limits::DEFAULT),
     },
     Plan {
+        name: "thrift-tls",
+        protocol: "thrift",
+        tls: true,
+        columns: &[
+            Column::of(Peer::Direct),
+            Column::of(Peer::Ours),
+            Column::of(Peer::Envoy),
+            Column::of(Peer::Haproxy),
+        ],
+        cases: THRIFT_TLS,
+        memory_limits: Some(Limits::DEFAULT),
+    },
+    Plan {
         name: "thrift-forms",
         protocol: "thrift",
+        tls: false,
         columns: &[
             Column::ours_in(Form::FramedBinary),
             Column::ours_in(Form::FramedCompact),
@@ -119,6 +136,7 @@ pub(crate) const PLANS: [Plan; 4] = [
     Plan {
         name: "thrift-config",
         protocol: "thrift",
+        tls: false,
         columns: &[
             Column::of(Peer::Ours),
             Column::of(Peer::OursRun),
@@ -131,6 +149,7 @@ pub(crate) const PLANS: [Plan; 4] = [
     Plan {
         name: "dubbo",
         protocol: "dubbo",
+        tls: false,
         columns: &[
             Column::of(Peer::Direct),
             Column::of(Peer::Ours),
@@ -175,6 +194,28 @@ const THRIFT: &[Case] = &[
     Case {
         name: "rate-10k",
         rate: Some(10_000.0),
+        ..CASE
+    },
+];
+
+const THRIFT_TLS: &[Case] = &[
+    Case {
+        name: "128b-1",
+        ..CASE
+    },
+    Case {
+        name: "128b-16",
+        in_flight: 16,
+        ..CASE
+    },
+    Case {
+        name: "16k-1",
+        body: 16 << 10,
+        ..CASE
+    },
+    Case {
+        name: "1m-1",
+        body: 1 << 20,
         ..CASE
     },
 ];

@@ -1,24 +1,30 @@
 //! One measurement: one case against one peer, in fresh processes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use rustls::ClientConfig;
 use serde::Serialize;
 
 use super::cases::{Case, Limits};
 use super::column::Column;
-use super::peer::Binaries;
+use super::peer::{Binaries, Task};
 use super::process::Server;
 use crate::load::{self, Latency, LoadSpec};
 use crate::procfs;
 use crate::protocol::{self, Protocol};
+use crate::tls::{self, Pki};
 
 /// What all measurements of a suite have in common.
 #[derive(Debug)]
 pub(crate) struct Setup {
     /// The protocol's name.
     pub(crate) protocol: &'static str,
+    /// What the load generator and the echo server, and so each proxy on both
+    /// sides, need for TLS; none speaks it if absent.
+    pub(crate) tls: Option<Tls>,
     pub(crate) binaries: Binaries,
     pub(crate) work_dir: PathBuf,
     pub(crate) proxy_cpu: usize,
@@ -32,7 +38,28 @@ pub(crate) struct Setup {
     pub(crate) single_writes: bool,
 }
 
+/// Certificates, and what trusts them.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pki: Pki,
+    client: Arc<ClientConfig>,
+}
+
+impl Tls {
+    /// With certificates made for the occasion, in `directory`.
+    pub(crate) fn create(directory: &Path) -> Result<Self> {
+        let pki = Pki::create(directory)?;
+        let client = tls::client(&pki.authority)?;
+        Ok(Self { pki, client })
+    }
+}
+
 impl Setup {
+    /// What the load generator's connections need for TLS.
+    pub(crate) fn client_tls(&self) -> Option<&Arc<ClientConfig>> {
+        self.tls.as_ref().map(|tls| &tls.client)
+    }
+
     /// The protocol as a column has it.
     pub(crate) fn protocol(&self, column: Column) -> Result<&'static dyn Protocol> {
         protocol::by_name(self.protocol, column.form)
@@ -41,14 +68,19 @@ impl Setup {
     /// Starts an echo server and, unless the peer is direct, a proxy to it.
     pub(crate) fn start(&self, column: Column, limits: Limits) -> Result<(Server, Option<Server>)> {
         let protocol = self.protocol(column)?;
-        let echo = Server::echo(protocol, self.echo_cpu, &self.work_dir)
+        let pki = self.tls.as_ref().map(|tls| &tls.pki);
+        let echo = Server::echo(protocol, pki, self.echo_cpu, &self.work_dir)
             .context("starting the echo server")?;
+        let task = Task {
+            protocol,
+            limits,
+            tls: pki,
+            upstream: echo.address(),
+        };
         let proxy = Server::proxy(
             column.peer,
             &self.binaries,
-            protocol,
-            limits,
-            echo.address(),
+            &task,
             self.proxy_cpu,
             &self.work_dir,
         )
@@ -79,6 +111,7 @@ pub(crate) fn measure(case: &Case, column: Column, setup: &Setup) -> Result<Meas
     let (echo, proxy) = setup.start(column, case.limits)?;
     let spec = LoadSpec {
         target: proxy.as_ref().unwrap_or(&echo).address(),
+        tls: setup.client_tls().cloned(),
         connections: case.connections,
         in_flight: case.in_flight,
         body: case.body,

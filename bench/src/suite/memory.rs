@@ -49,7 +49,12 @@ pub(crate) fn measure(column: Column, limits: Limits, setup: &Setup) -> Result<M
     let started = procfs::memory(proxy.pid())?;
     let settle = setup.settle.max(REST);
 
-    let idle = IdleConnections::open(proxy.address(), setup.idle_connections, protocol)?;
+    let idle = IdleConnections::open(
+        proxy.address(),
+        setup.client_tls(),
+        setup.idle_connections,
+        protocol,
+    )?;
     thread::sleep(START);
     let connected = procfs::memory(proxy.pid())?;
     idle.check()?;
@@ -74,6 +79,7 @@ pub(crate) fn measure(column: Column, limits: Limits, setup: &Setup) -> Result<M
 fn load_heavily(proxy: &Server, protocol: &'static dyn Protocol, setup: &Setup) -> Result<Memory> {
     let spec = LoadSpec {
         target: proxy.address(),
+        tls: setup.client_tls().cloned(),
         connections: CONNECTIONS,
         in_flight: 1,
         body: HEAVY_BODY,

@@ -21,7 +21,7 @@ use clap::Args;
 
 use self::cases::{Case, Limits, MEMORY, PLANS, Plan};
 use self::column::Column;
-use self::measure::Setup;
+use self::measure::{Setup, Tls};
 use self::peer::{Binaries, Peer};
 use self::report::Report;
 use crate::protocol::Form;
@@ -36,8 +36,9 @@ const ALL: &str = "all";
 /// Options of the `suite` command.
 #[derive(Args, Debug)]
 pub(crate) struct SuiteArgs {
-    /// Only this protocol, or `all`. `thrift-forms` compares Thrift's forms,
-    /// `thrift-config` ways to configure our proxy.
+    /// Only this protocol, or `all`. `thrift-tls` is Thrift under TLS on both sides;
+    /// `thrift-forms` compares Thrift's forms, `thrift-config` ways to configure our
+    /// proxy.
     #[arg(long, default_value = ALL, value_name = "NAME")]
     #[arg(value_parser = [&[ALL], &cases::protocols()[..]].concat())]
     protocol: String,
@@ -96,6 +97,7 @@ impl SuiteArgs {
         };
         Ok(Setup {
             protocol: plan.protocol,
+            tls: plan.tls.then(|| Tls::create(&self.work_dir)).transpose()?,
             binaries: self.binaries.clone(),
             work_dir: self.work_dir.clone(),
             proxy_cpu: self.proxy_cpu,

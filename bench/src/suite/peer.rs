@@ -6,13 +6,27 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::bootstrap::{self, socket};
+use super::bootstrap::{self, socket, transport_sockets};
 use super::cases::Limits;
 use crate::protocol::Protocol;
+use crate::tls::{self, Pki};
+
+/// What a proxy is to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Task<'a> {
+    /// What it passes on.
+    pub(crate) protocol: &'a dyn Protocol,
+    /// What it has to be told for it.
+    pub(crate) limits: Limits,
+    /// Both of its sides are under TLS if given.
+    pub(crate) tls: Option<&'a Pki>,
+    /// The server behind it.
+    pub(crate) upstream: SocketAddr,
+}
 
 /// One column of the comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, ValueEnum)]
@@ -20,7 +34,7 @@ use crate::protocol::Protocol;
 pub(crate) enum Peer {
     /// No proxy: the load generator calls the echo server.
     Direct,
-    /// meta-proxy as it is by default.
+    /// meta-proxy as it is by default; with TLS, by a bootstrap file.
     Ours,
     /// meta-proxy with `--multiplexing`.
     OursMux,
@@ -126,39 +140,39 @@ impl Binaries {
         Ok(())
     }
 
-    /// The command that starts a peer as a proxy from `listen` to `upstream`,
-    /// with one worker. Configuration files go to `work_dir`.
+    /// The command that starts a peer as a proxy that listens at `listen`, with
+    /// one worker. Configuration files go to `work_dir`.
     pub(crate) fn command(
         &self,
         peer: Peer,
-        protocol: &dyn Protocol,
-        limits: Limits,
+        task: &Task<'_>,
         listen: SocketAddr,
-        upstream: SocketAddr,
         work_dir: &Path,
     ) -> Result<Option<Command>> {
+        let protocol = task.protocol;
         let Some(program) = self.program(peer) else {
             return Ok(None);
         };
         let mut command = Command::new(program);
         match peer {
             Peer::Direct => {}
-            Peer::Ours | Peer::OursMux => {
+            Peer::Ours | Peer::OursMux if task.tls.is_none() => {
                 command.args(["quick", "--protocol", protocol.name()]);
                 command.args(["--listen", &listen.to_string()]);
-                command.args(["--upstream", &upstream.to_string()]);
+                command.args(["--upstream", &task.upstream.to_string()]);
                 command.args(["--concurrency", "1", "--admin", "off"]);
                 command.args(["--log-level", "warn"]);
-                if let Some(config) = limits.codec_config {
+                if let Some(config) = task.limits.codec_config {
                     command.args(["--codec-config", config]);
                 }
                 if peer == Peer::OursMux {
                     command.arg("--multiplexing");
                 }
             }
-            Peer::OursRun | Peer::OursFewRoutes | Peer::OursManyRoutes => {
+            Peer::OursMux => bail!("no multiplexing with TLS"),
+            Peer::Ours | Peer::OursRun | Peer::OursFewRoutes | Peer::OursManyRoutes => {
                 let file = work_dir.join(format!("{peer}.yaml"));
-                let config = bootstrap::of(protocol, peer.routes(), listen, upstream);
+                let config = bootstrap::of(task, peer.routes(), listen);
                 fs::write(&file, config)?;
                 command.arg("run").arg("--config-path").arg(file);
                 command.args(["--concurrency", "1", "--log-level", "warn"]);
@@ -170,14 +184,14 @@ impl Binaries {
                 };
                 let filter = filter.context("no Envoy filter for this protocol")?;
                 let file = work_dir.join(format!("{peer}.yaml"));
-                fs::write(&file, envoy_config(&filter, limits, listen, upstream))?;
+                fs::write(&file, envoy_config(&filter, task, listen))?;
                 command.arg("--config-path").arg(file);
                 command.args(["--concurrency", "1", "--disable-hot-restart"]);
                 command.args(["--log-level", "error"]);
             }
             Peer::Haproxy => {
                 let file = work_dir.join("haproxy.cfg");
-                fs::write(&file, haproxy_config(listen, upstream))?;
+                fs::write(&file, haproxy_config(task, listen))?;
                 command.arg("-db").arg("-f").arg(file);
             }
         }
@@ -185,10 +199,14 @@ impl Binaries {
     }
 }
 
-fn envoy_config(filter: &str, limits: Limits, listen: SocketAddr, upstream: SocketAddr) -> String {
-    let buffer = limits.envoy_buffer_bytes.map_or(String::new(), |bytes| {
-        format!("\n    per_connection_buffer_limit_bytes: {bytes}")
-    });
+fn envoy_config(filter: &str, task: &Task<'_>, listen: SocketAddr) -> String {
+    let (listener_tls, cluster_tls) = transport_sockets(task);
+    let buffer = task
+        .limits
+        .envoy_buffer_bytes
+        .map_or(String::new(), |bytes| {
+            format!("\n    per_connection_buffer_limit_bytes: {bytes}")
+        });
     format!(
         "\
 static_resources:
@@ -196,12 +214,12 @@ static_resources:
   - name: bench
     address: {listen}{buffer}
     filter_chains:
-    - filters:
+    - {listener_tls}filters:
       - {filter}
   clusters:
   - name: echo
     type: STATIC
-    connect_timeout: 5s{buffer}
+    {cluster_tls}connect_timeout: 5s{buffer}
     load_assignment:
       cluster_name: echo
       endpoints:
@@ -216,11 +234,25 @@ static_resources:
         max_retries: 1000000
 ",
         listen = socket(listen),
-        upstream = socket(upstream),
+        upstream = socket(task.upstream),
     )
 }
 
-fn haproxy_config(listen: SocketAddr, upstream: SocketAddr) -> String {
+fn haproxy_config(task: &Task<'_>, listen: SocketAddr) -> String {
+    let (bind_tls, server_tls) = match task.tls {
+        Some(Pki {
+            both, authority, ..
+        }) => (
+            format!(" ssl crt {} ssl-min-ver TLSv1.3", both.display()),
+            format!(
+                " ssl verify required ca-file {} sni str({}) ssl-min-ver TLSv1.3",
+                authority.display(),
+                tls::SERVER_NAME
+            ),
+        ),
+        None => Default::default(),
+    };
+    let upstream = task.upstream;
     // Each of its connections takes two of the open files permitted.
     format!(
         "\
@@ -233,9 +265,9 @@ defaults
     timeout client 1h
     timeout server 1h
 listen bench
-    bind {listen}
+    bind {listen}{bind_tls}
     maxconn 9950
-    server echo {upstream}
+    server echo {upstream}{server_tls}
 "
     )
 }

@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::cases::Limits;
-use super::peer::{Binaries, Peer};
+use super::peer::{Binaries, Peer, Task};
 use crate::protocol::Protocol;
 use crate::sys;
+use crate::tls::Pki;
 
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -26,11 +26,20 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts this program's own echo server.
-    pub(crate) fn echo(protocol: &dyn Protocol, cpu: usize, work_dir: &Path) -> Result<Self> {
+    pub(crate) fn echo(
+        protocol: &dyn Protocol,
+        tls: Option<&Pki>,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["echo", "--protocol", protocol.name()]);
         if let Some(form) = protocol.form() {
             command.args(["--form", &form.to_string()]);
+        }
+        if let Some(pki) = tls {
+            command.arg("--tls-certificate").arg(&pki.certificate);
+            command.arg("--tls-key").arg(&pki.key);
         }
         command.stdout(Stdio::piped());
         let mut child = spawn(command, cpu, &work_dir.join("echo.log"))?;
@@ -40,18 +49,16 @@ impl Server {
         }
     }
 
-    /// Starts a proxy in front of `upstream`; none for a peer without one.
+    /// Starts a proxy; none for a peer without one.
     pub(crate) fn proxy(
         peer: Peer,
         binaries: &Binaries,
-        protocol: &dyn Protocol,
-        limits: Limits,
-        upstream: SocketAddr,
+        task: &Task<'_>,
         cpu: usize,
         work_dir: &Path,
     ) -> Result<Option<Self>> {
         let listen = free_address()?;
-        let command = binaries.command(peer, protocol, limits, listen, upstream, work_dir)?;
+        let command = binaries.command(peer, task, listen, work_dir)?;
         let Some(mut command) = command else {
             return Ok(None);
         };

@@ -191,11 +191,10 @@ impl Report {
     }
 
     fn ratio_line(&self, case: &str, ours: Column, other: Column, ratio: &Ratio) -> String {
-        let target =
-            targets::ratio(self.plan.protocol, case, ours, other).map_or(String::new(), |bound| {
-                let verdict = targets::verdict(ratio.median, bound);
-                format!("  target {bound}  {verdict}")
-            });
+        let target = targets::ratio(self.plan, case, ours, other).map_or(String::new(), |bound| {
+            let verdict = targets::verdict(ratio.median, bound);
+            format!("  target {bound}  {verdict}")
+        });
         let pair = format!("{ours}/{other}");
         let columns = self
             .plan
@@ -240,7 +239,7 @@ impl Report {
         }
         print!("{table}");
         for MemoryRow { column, reading } in &self.memory {
-            if column.peer == Peer::Ours {
+            if column.peer == Peer::Ours && !self.plan.tls {
                 for (stage, memory, bound) in [
                     ("started", reading.started, targets::STARTED_MIB),
                     ("connected", reading.connected, targets::CONNECTED_MIB),
@@ -260,7 +259,7 @@ impl Report {
         let mut lines = Vec::new();
         for case in self.plan.cases {
             for (ours, other) in targets::pairs(self.plan.columns) {
-                let target = targets::ratio(self.plan.protocol, case.name, ours, other);
+                let target = targets::ratio(self.plan, case.name, ours, other);
                 let ratio = target.and_then(|_| self.ratio(case.name, ours, other));
                 if let Some(ratio) = ratio {
                     let line = self.ratio_line(case.name, ours, other, &ratio);

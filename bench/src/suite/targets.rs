@@ -2,6 +2,7 @@
 //! same run. Targets are reported, not enforced: the figures depend on the
 //! machine.
 
+use super::cases::Plan;
 use super::column::Column;
 use super::peer::Peer;
 use crate::protocol::Form;
@@ -35,8 +36,9 @@ pub(crate) fn pairs(columns: &[Column]) -> Vec<(Column, Column)> {
 
 /// The upper bound on the first column's CPU time per request as a multiple of
 /// the second's, where there is one.
-pub(crate) fn ratio(protocol: &str, case: &str, ours: Column, other: Column) -> Option<f64> {
-    match (protocol, ours.form) {
+pub(crate) fn ratio(plan: &Plan, case: &str, ours: Column, other: Column) -> Option<f64> {
+    match (plan.protocol, ours.form) {
+        ("thrift", None) if plan.tls => thrift_tls(ours.peer, other.peer),
         ("thrift", Some(form)) => thrift_form(form),
         ("thrift", None) => thrift(case, ours.peer, other.peer),
         ("dubbo", _) => dubbo(case, ours.peer, other.peer),
@@ -70,6 +72,11 @@ fn thrift(case: &str, ours: Peer, other: Peer) -> Option<f64> {
         _ => return None,
     };
     Some(bound)
+}
+
+/// In each case.
+fn thrift_tls(ours: Peer, other: Peer) -> Option<f64> {
+    matches!((ours, other), (Peer::Ours, Peer::Envoy)).then_some(0.6)
 }
 
 fn dubbo(case: &str, ours: Peer, other: Peer) -> Option<f64> {

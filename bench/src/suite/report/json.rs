@@ -21,7 +21,7 @@ impl Report {
             }
             for (ours, other) in targets::pairs(self.plan.columns) {
                 if let Some(ratio) = self.ratio(case.name, ours, other) {
-                    let target = targets::ratio(self.plan.protocol, case.name, ours, other);
+                    let target = targets::ratio(self.plan, case.name, ours, other);
                     ratios.push(json!({
                         "case": case.name,
                         "ours": ours.to_string(), "other": other.to_string(),

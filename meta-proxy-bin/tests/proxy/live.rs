@@ -148,11 +148,13 @@ fn with_admin(builder: ProxyBuilder) -> (ProxyBuilder, SocketAddr) {
     (builder.admin(admin), address)
 }
 
-/// The routes that come from elsewhere, as the admin shows them.
+/// The routes that come from elsewhere, as the admin shows them; null where there are
+/// none yet.
 async fn dumped(admin: SocketAddr) -> Value {
     let answer = get_async(admin, "/config_dump?resource=dynamic_route_configs").await;
     let mut value: Value = serde_json::from_str(&answer.body).expect("it is JSON");
-    value["configs"][0].take()
+    let first = value["configs"].get_mut(0);
+    first.map(Value::take).unwrap_or_default()
 }
 
 /// Waits until a statistic has that value.

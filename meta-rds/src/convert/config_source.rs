@@ -43,6 +43,10 @@ impl Converter<'_> {
         if raw.resource_api_version == ApiVersion::V2 as i32 {
             self.error(&path.field("resource_api_version"), "only V3 is spoken");
         }
+        if !raw.authorities.is_empty() {
+            let text = "authorities are not implemented yet";
+            self.unsupported(&path.field("authorities"), text);
+        }
         let source = match &raw.config_source_specifier {
             Some(ConfigSourceSpecifier::Path(file)) => self.file(file, &path.field("path"))?,
             Some(ConfigSourceSpecifier::PathConfigSource(raw)) => {
@@ -111,6 +115,15 @@ impl Converter<'_> {
                 return None;
             }
         };
+        for (field, is_set) in [
+            ("refresh_delay", raw.refresh_delay.is_some()),
+            ("request_timeout", raw.request_timeout.is_some()),
+            ("cluster_names", !raw.cluster_names.is_empty()),
+        ] {
+            if is_set {
+                self.warn(&path.field(field), "no effect: it is for REST alone");
+            }
+        }
         if raw.rate_limit_settings.is_some() {
             let text = "no effect: requests are answers, and few";
             self.warn(&path.field("rate_limit_settings"), text);
@@ -150,6 +163,9 @@ impl Converter<'_> {
         if raw.retry_policy.is_some() {
             let text = "no effect: new attempts come after 0.01 to 0.5 s, growing to 30 s";
             self.warn(&path.field("retry_policy"), text);
+        }
+        if raw.timeout.is_some() {
+            self.warn(&path.field("timeout"), "no effect: streams have no end");
         }
         let metadata = path.field("initial_metadata");
         for (index, header) in raw.initial_metadata.iter().enumerate() {

@@ -24,15 +24,15 @@ async fn nobody_connects_before_there_are_routes() {
     let text = text.replacen("resource_api_version: V3", source, 1);
     let (builder, admin) = with_admin(builder(&text));
     let starting = tokio::spawn(builder.start());
-    let ready = async {
-        while get_async(admin, "/ready").await.status != 503 {
+    let asked = async {
+        while dumped(admin).await["client_status"] != "REQUESTED" {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, ready)
+    tokio::time::timeout(PATIENCE, asked)
         .await
-        .expect("the admin answers");
-    assert_eq!(dumped(admin).await["client_status"], "REQUESTED");
+        .expect("it asks for routes");
+    assert_eq!(get_async(admin, "/ready").await.status, 503);
     let refused = TcpStream::connect(("127.0.0.1", port)).await;
     assert!(refused.is_err(), "nobody listens");
     assert!(!starting.is_finished());

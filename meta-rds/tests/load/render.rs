@@ -77,7 +77,9 @@ fn routes() {
     ];
     let mut matchers: Vec<_> = matchers
         .into_iter()
-        .map(|rule| MetadataMatcher::new("key", rule))
+        .enumerate()
+        // Of one key they would contradict each other.
+        .map(|(number, rule)| MetadataMatcher::new(format!("key{number}"), rule))
         .collect();
     matchers[1].invert = true;
     matchers[2].ignore_case = true;

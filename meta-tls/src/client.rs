@@ -12,6 +12,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use crate::{
+    ahead::ReadAhead,
     certificate::CertificateInfo,
     config::ClientTlsConfig,
     contexts::Watched,
@@ -123,7 +124,7 @@ impl ClientTls {
             None => nameless(endpoint),
         };
         let connector = TlsConnector::from(context.rustls.clone());
-        let stream = connector.connect(name, transport).await;
+        let stream = connector.connect(name, ReadAhead::new(transport)).await;
         let stream = stream.map_err(HandshakeError::from_io)?;
         let info = describe(stream.get_ref().1, Some(&context.verifier));
         Ok((TlsTransport::new(stream, self.stats.clone()), info))

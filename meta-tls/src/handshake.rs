@@ -20,8 +20,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 use crate::{
-    certificate, error::HandshakeError, provider, server::ServerTls, stats::TlsStats,
-    stream::TlsTransport, verify::Verifier,
+    ahead::ReadAhead, certificate, error::HandshakeError, provider, server::ServerTls,
+    stats::TlsStats, stream::TlsTransport, verify::Verifier,
 };
 
 /// Bounds on the handshakes of a listener.
@@ -101,7 +101,7 @@ impl Handshakes {
     ) -> Result<ClientHello<T>, HandshakeError> {
         let place = Place::take(self)?;
         let began = Instant::now();
-        let reading = LazyConfigAcceptor::new(Acceptor::default(), transport);
+        let reading = LazyConfigAcceptor::new(Acceptor::default(), ReadAhead::new(transport));
         match timeout_at(began + timeout, reading).await {
             Ok(Ok(start)) => Ok(ClientHello {
                 start,
@@ -154,7 +154,7 @@ impl Drop for Place {
 
 /// A client that has said hello, and waits for our answer.
 pub struct ClientHello<T: Transport> {
-    start: StartHandshake<T>,
+    start: StartHandshake<ReadAhead<T>>,
     began: Instant,
     place: Place,
 }

@@ -11,7 +11,7 @@ use meta_codec::Transport;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsStream;
 
-use crate::{error::HandshakeError, stats::TlsStats};
+use crate::{ahead::ReadAhead, error::HandshakeError, stats::TlsStats};
 
 /// A connection under TLS.
 ///
@@ -20,13 +20,13 @@ use crate::{error::HandshakeError, stats::TlsStats};
 /// its last message is whole. Dropped before it was shut down, it says goodbye as far
 /// as that can be done at once.
 pub struct TlsTransport<T: Transport> {
-    stream: Box<TlsStream<T>>,
+    stream: Box<TlsStream<ReadAhead<T>>>,
     stats: Arc<TlsStats>,
     is_shut_down: bool,
 }
 
 impl<T: Transport> TlsTransport<T> {
-    pub(crate) fn new(stream: impl Into<TlsStream<T>>, stats: Arc<TlsStats>) -> Self {
+    pub(crate) fn new(stream: impl Into<TlsStream<ReadAhead<T>>>, stats: Arc<TlsStats>) -> Self {
         Self {
             stream: Box::new(stream.into()),
             stats,
@@ -54,6 +54,19 @@ impl<T: Transport> fmt::Debug for TlsTransport<T> {
 }
 
 impl<T: Transport> Transport for TlsTransport<T> {
+    fn may_read(&self) -> bool {
+        let (transport, session) = self.stream.get_ref();
+        !session.wants_read() || transport.may_read()
+    }
+
+    fn poll_may_read(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let (transport, session) = self.stream.get_ref();
+        match session.wants_read() {
+            true => transport.poll_may_read(cx),
+            false => Poll::Ready(()),
+        }
+    }
+
     fn is_hung_up(&self) -> bool {
         self.stream.get_ref().0.is_hung_up()
     }

@@ -3,6 +3,7 @@
 mod chosen;
 mod good;
 mod pki;
+mod reads;
 mod refused;
 #[cfg(unix)]
 mod reload;

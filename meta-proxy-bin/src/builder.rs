@@ -1,32 +1,28 @@
 //! Putting a proxy together.
 
-use std::{
-    collections::{HashMap, HashSet},
-    fmt, io,
-    num::NonZeroUsize,
-    sync::Arc,
-    thread,
-    time::Duration,
-};
+use std::{fmt, num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
-use meta_core::Address;
 use meta_filters::access_log::AccessLogs;
 use meta_router::{Clusters, Connect, DnsResolver, Resolve, TcpConnector};
 use meta_tls::TlsContexts;
 
 use crate::{
     about::{About, LogLevels, MemoryUse},
-    config::{ListenerConfig, Snapshot},
+    config::Snapshot,
     error::StartError,
     hand_off::HandOff,
     handle::{Handle, Running},
     listener::{Gate, Listener, Parts},
     live::Dialer,
     registry::Registry,
-    socket::{Bound, ListenSocket},
-    supervisor::{Shared, Site, Supervisor},
+    socket::ListenSocket,
+    supervisor::{Shared, Supervisor},
     worker::Plan,
 };
+
+mod opening;
+
+use self::opening::{Opening, admin_error, bind_admin, listen_error, pair};
 
 /// A proxy to be; see [`Proxy::builder`].
 #[derive(Debug)]
@@ -371,101 +367,5 @@ impl fmt::Debug for ProxyBuilder {
             .field("admin", &self.admin)
             .field("lame_duck", &self.lame_duck)
             .finish_non_exhaustive()
-    }
-}
-
-/// A listener that has its addresses and does not listen yet.
-struct Opening {
-    listener: Arc<Listener>,
-    sockets: Vec<(Address, Bound)>,
-}
-
-impl Opening {
-    /// Binds the sockets of a listener; `tell` hears of each address, and whether it
-    /// stands for those of IPv4 too.
-    fn bind(
-        listener: Arc<Listener>,
-        socket: ListenSocket,
-        mut tell: impl FnMut(&Address, bool),
-    ) -> Result<Self, StartError> {
-        let mut sockets = Vec::new();
-        for part in socket.into_parts() {
-            let (wanted, takes_ipv4) = (part.describe(), part.takes_ipv4());
-            let bound = part.bind().and_then(|socket| {
-                let address = socket.address()?;
-                Ok((address, socket))
-            });
-            match bound {
-                Ok((address, socket)) => {
-                    tell(&address, takes_ipv4);
-                    sockets.push((address, socket));
-                }
-                Err(source) => return Err(listen_error(&listener, wanted, source)),
-            }
-        }
-        Ok(Self { listener, sockets })
-    }
-
-    fn site(&self) -> Site {
-        let sockets = self.sockets.iter();
-        Site {
-            addresses: sockets.map(|(address, _)| address.clone()).collect(),
-            listens: self.sockets.iter().any(|(_, socket)| socket.listens()),
-        }
-    }
-}
-
-fn listen_error(listener: &Listener, address: String, source: io::Error) -> StartError {
-    StartError::Listen {
-        listener: listener.config.name.clone(),
-        address,
-        source,
-    }
-}
-
-fn bind_admin(socket: ListenSocket) -> Result<(Bound, Address), StartError> {
-    let nowhere = || admin_error(String::new(), io::ErrorKind::InvalidInput.into());
-    let part = socket.into_parts().next().ok_or_else(nowhere)?;
-    let wanted = part.describe();
-    let bound = part.bind().and_then(|socket| {
-        let address = socket.address()?;
-        Ok((socket, address))
-    });
-    bound.map_err(|source| admin_error(wanted, source))
-}
-
-fn admin_error(address: String, source: io::Error) -> StartError {
-    StartError::Admin { address, source }
-}
-
-/// Gives each listener its socket.
-fn pair(
-    listeners: Vec<ListenerConfig>,
-    sockets: Vec<(Arc<str>, ListenSocket)>,
-) -> Result<Vec<(ListenerConfig, ListenSocket)>, StartError> {
-    if listeners.is_empty() {
-        return Err(StartError::NoListener);
-    }
-    let mut by_name = HashMap::with_capacity(sockets.len());
-    for (listener, socket) in sockets {
-        if by_name.insert(listener.clone(), socket).is_some() {
-            return Err(StartError::DuplicateListener { listener });
-        }
-    }
-    let mut names = HashSet::with_capacity(listeners.len());
-    let mut pairs = Vec::with_capacity(listeners.len());
-    for config in listeners {
-        let listener = config.name.clone();
-        if !names.insert(listener.clone()) {
-            return Err(StartError::DuplicateListener { listener });
-        }
-        match by_name.remove(&listener) {
-            Some(socket) => pairs.push((config, socket)),
-            None => return Err(StartError::NoSocket { listener }),
-        }
-    }
-    match by_name.into_keys().next() {
-        Some(listener) => Err(StartError::UnknownListener { listener }),
-        None => Ok(pairs),
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use meta_rds::NodeInfo;
+use meta_rds::{BootstrapFile, NodeInfo};
 use serde_json::{Map, Value};
 use tracing::level_filters::LevelFilter;
+
+use crate::bootstrap::Fixed;
 
 /// How much is logged: a level for all, and others for some.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +80,10 @@ pub(crate) struct About {
     pub(crate) command_line: Map<String, Value>,
     /// The bootstrap as JSON, without secrets.
     pub(crate) document: Option<Arc<str>>,
+    /// What of the bootstrap cannot change.
+    pub(crate) fixed: Option<Fixed>,
+    /// The bootstrap's file, where it is followed; until that begins.
+    pub(crate) file: Option<BootstrapFile>,
     pub(crate) log_levels: Option<Arc<dyn LogLevels>>,
     pub(crate) memory: Option<fn() -> MemoryUse>,
     /// How long a drain that the admin is asked for may take.
@@ -90,6 +96,8 @@ impl Default for About {
             node: NodeInfo::default(),
             command_line: Map::new(),
             document: None,
+            fixed: None,
+            file: None,
             log_levels: None,
             memory: None,
             drain_time: Duration::from_secs(10),

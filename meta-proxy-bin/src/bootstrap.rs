@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use meta_core::{Address, Sharing};
 use meta_rds::{
-    Bootstrap, Cluster, ExtensionSettings, FilterChain, Listener, LoadError, Place, Problem,
-    RouteSource, Severity,
+    Bootstrap, BootstrapFile, Cluster, ExtensionSettings, FilterChain, Listener, LoadError, Place,
+    Problem, RdsSettings, RouteSource, Severity,
 };
 use meta_router::{ClusterConfig, RouteTable};
 use meta_tls::{ClientTls, TlsConfigError, TlsContexts};
@@ -17,8 +17,10 @@ use crate::{
 };
 
 mod check;
+mod fixed;
+mod update;
 
-pub(crate) use self::check::check;
+pub(crate) use self::{check::check, fixed::Fixed, update::UpdateStats};
 
 impl ProxyBuilder {
     /// What it serves, where it listens and where its admin answers, as a bootstrap
@@ -67,18 +69,60 @@ impl ProxyBuilder {
         let about = builder.about();
         about.node = bootstrap.node.clone();
         about.document = Some(bootstrap.document.clone());
+        about.fixed = Some(Fixed::of(bootstrap));
         Ok(builder)
     }
+
+    /// Follows the file that the [`bootstrap`](Self::bootstrap) was read from: each
+    /// time it has changed, what it says is put in force as by
+    /// [`Handle::update`](crate::Handle::update). What keeps it from that is logged and
+    /// counted, and changes nothing.
+    ///
+    /// ```no_run
+    /// use meta_proxy::{Proxy, Registry, meta_rds::{BootstrapFile, Loader}};
+    ///
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut file = BootstrapFile::new(Loader::new(), "/etc/proxy/bootstrap.yaml");
+    /// let bootstrap = file.load()?;
+    /// let builder = Proxy::builder(Registry::new()).bootstrap(&bootstrap)?;
+    /// let running = builder.watch(file).start().await?;
+    /// # drop(running);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn watch(mut self, file: BootstrapFile) -> Self {
+        self.about().file = Some(file);
+        self
+    }
+}
+
+/// The filter chains of all listeners.
+fn all_chains(bootstrap: &Bootstrap) -> impl Iterator<Item = &FilterChain> {
+    let listeners = bootstrap.listeners.iter();
+    listeners.flat_map(|listener| {
+        let chains = listener.filter_chains.iter();
+        chains.chain(&listener.default_filter_chain)
+    })
 }
 
 /// The chains whose routes come from elsewhere.
 fn live_chains(bootstrap: &Bootstrap) -> impl Iterator<Item = &FilterChain> {
-    let listeners = bootstrap.listeners.iter();
-    let chains = listeners.flat_map(|listener| {
-        let chains = listener.filter_chains.iter();
-        chains.chain(&listener.default_filter_chain)
-    });
-    chains.filter(|chain| matches!(chain.proxy.routes, RouteSource::Rds(_)))
+    all_chains(bootstrap).filter(|chain| matches!(chain.proxy.routes, RouteSource::Rds(_)))
+}
+
+/// Where routes come from elsewhere: the place in the file, and from where.
+pub(crate) fn live_sources(bootstrap: &Bootstrap) -> impl Iterator<Item = (Place, &RdsSettings)> {
+    all_chains(bootstrap).filter_map(|chain| match &chain.proxy.routes {
+        RouteSource::Rds(rds) => Some((rds_place(chain), &**rds)),
+        _ => None,
+    })
+}
+
+/// Where the settings of routes from elsewhere stand.
+fn rds_place(chain: &FilterChain) -> Place {
+    let mut place = chain.place.clone();
+    place.path.push_str(".filters[0].typed_config.rds");
+    place
 }
 
 /// What secures the connections of a cluster; its files are read.
@@ -104,15 +148,17 @@ fn tls_problem(place: &Place, error: &TlsConfigError) -> Problem {
     place.problem(Severity::Error, error.to_string())
 }
 
-/// The clusters that requests of a chain may go to.
+/// The clusters that requests of a chain, and copies of them, may go to.
 fn clusters(chain: &FilterChain) -> impl Iterator<Item = &Arc<str>> {
     let table: Option<&RouteTable> = match &chain.proxy.routes {
         RouteSource::Static(table) => Some(table),
         _ => None,
     };
     let routes = table.into_iter().flat_map(RouteTable::routes);
-    let destinations = routes.flat_map(|(_, route)| &route.destinations);
-    destinations.map(|destination| &destination.cluster)
+    routes.flat_map(|(_, route)| {
+        let destinations = route.destinations.iter().map(|to| &to.cluster);
+        destinations.chain(route.mirrors.iter().map(|mirror| &mirror.cluster))
+    })
 }
 
 fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
@@ -142,7 +188,7 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
         config.traffic_direction = listener.traffic_direction;
         snapshot.listeners.push(config);
     }
-    if live_chains(bootstrap).any(|chain| chain.proxy.multiplexing) {
+    if all_chains(bootstrap).any(|chain| chain.proxy.multiplexing) {
         share_unused(bootstrap, &mut snapshot.clusters);
     }
     snapshot
@@ -151,9 +197,7 @@ fn snapshot(bootstrap: &Bootstrap) -> Snapshot {
 /// Has all clients share the connections to the clusters that no chain without
 /// multiplexing leads to: routes that are to come may lead to any of them.
 fn share_unused(bootstrap: &Bootstrap, clusters_of: &mut [ClusterConfig]) {
-    let listeners = bootstrap.listeners.iter();
-    let chains = listeners.flat_map(|l| l.filter_chains.iter().chain(&l.default_filter_chain));
-    let unshared = chains.filter(|chain| !chain.proxy.multiplexing);
+    let unshared = all_chains(bootstrap).filter(|chain| !chain.proxy.multiplexing);
     let used: Vec<_> = unshared.flat_map(clusters).collect();
     let unused = clusters_of.iter_mut().filter(|c| !used.contains(&&c.name));
     unused.for_each(|cluster| cluster.sharing = Some(Sharing::Shared));

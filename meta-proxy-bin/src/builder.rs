@@ -265,7 +265,7 @@ impl ProxyBuilder {
             sockets,
             workers,
             admin,
-            about,
+            mut about,
             lame_duck,
             on_rest,
             access_logs,
@@ -316,6 +316,7 @@ impl ProxyBuilder {
                 })?;
             }
         }
+        let file = about.file.take();
         let sites = openings.iter().map(Opening::site).collect();
         let admin_address = admin.as_ref().map(|(_, address)| address.clone());
         let shared = Arc::new(Shared::new(
@@ -351,6 +352,9 @@ impl ProxyBuilder {
             }
         }
         supervisor.watch_secrets(tls);
+        if let Some(file) = file {
+            supervisor.watch_bootstrap(file);
+        }
         supervisor.keep(dispatcher);
         supervisor.go();
         Ok(Running::new(Handle::new(shared)))

@@ -85,6 +85,10 @@ impl ListenerConfig {
     pub fn all_chains(&self) -> impl Iterator<Item = &FilterChainConfig> {
         self.chains.iter().chain(&self.default_chain)
     }
+
+    pub(crate) fn all_chains_mut(&mut self) -> impl Iterator<Item = &mut FilterChainConfig> {
+        self.chains.iter_mut().chain(&mut self.default_chain)
+    }
 }
 
 /// What becomes of some of a listener's connections.

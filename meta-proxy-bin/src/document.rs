@@ -21,8 +21,8 @@ const LOGGERS: &str = "type.googleapis.com/envoy.extensions.access_loggers";
 
 /// The bootstrap of a proxy: that of its file, or one that says what it was told.
 pub(crate) fn of(shared: &Shared) -> Value {
-    if let Some(text) = &shared.about.document {
-        return serde_json::from_str(text).unwrap_or_default();
+    if let (Some(text), _) = shared.updates().bootstrap() {
+        return serde_json::from_str(&text).unwrap_or_default();
     }
     let document = Document {
         registry: &shared.registry,

@@ -3,6 +3,7 @@
 use std::{io, sync::Arc};
 
 use meta_filters::access_log::AccessLogError;
+use meta_rds::LoadError;
 use meta_router::ClusterError;
 use meta_tls::TlsConfigError;
 
@@ -123,8 +124,34 @@ pub enum ApplyError {
         what: &'static str,
     },
     /// The clusters differ in more than the endpoints they list.
-    #[error("the clusters differ, which takes a restart")]
-    Clusters,
+    #[error("cluster {cluster:?} would have to {change}, which takes a restart")]
+    Cluster {
+        /// The cluster's name.
+        cluster: Arc<str>,
+        /// What would have to be done.
+        change: &'static str,
+    },
+}
+
+/// Why a bootstrap is not put in force. What was in force still is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum UpdateError {
+    /// It cannot be read, or cannot be run.
+    #[error("\n{0}")]
+    Load(#[from] LoadError),
+    /// Something differs that holds from the start to the end.
+    #[error("another value takes a restart: {what}")]
+    Restart {
+        /// What differs.
+        what: String,
+    },
+    /// Something else than routes and listed endpoints differs.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The proxy was not started by a bootstrap.
+    #[error("the proxy was not started by a bootstrap")]
+    NoBootstrap,
 }
 
 fn join(errors: &[ClusterError]) -> String {

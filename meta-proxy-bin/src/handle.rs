@@ -3,10 +3,16 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use meta_core::Address;
+use meta_rds::Bootstrap;
 use meta_router::Membership;
 use tokio::sync::watch;
 
-use crate::{config::Snapshot, error::ApplyError, stats::Stats, supervisor::Shared};
+use crate::{
+    config::Snapshot,
+    error::{ApplyError, UpdateError},
+    stats::Stats,
+    supervisor::Shared,
+};
 
 /// Where a proxy is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -162,7 +168,23 @@ impl Handle {
     /// Where anything differs but routes and listed endpoints: listeners, codecs,
     /// filters, bounds, clusters. Those hold from the start to the end.
     pub fn apply(&self, snapshot: Snapshot) -> Result<(), ApplyError> {
-        self.0.apply(snapshot)
+        self.0.apply(snapshot).map(|_| ())
+    }
+
+    /// Puts a bootstrap in force in place of the one that the proxy was started with:
+    /// its route tables and the endpoints that its clusters list, as by
+    /// [`apply`](Self::apply), all of them or none. Says whether that changed
+    /// anything; a table that means the same as the one in force does not.
+    ///
+    /// Reads the files that its TLS contexts name; not for threads that others wait
+    /// for.
+    ///
+    /// # Errors
+    ///
+    /// Where it cannot be run, or anything differs but routes and listed endpoints; all
+    /// else holds from the start to the end.
+    pub fn update(&self, bootstrap: &Bootstrap) -> Result<bool, UpdateError> {
+        self.0.update(bootstrap)
     }
 
     /// Opens the files of access logs anew, for those who have moved them away. Does

@@ -30,7 +30,7 @@ pub use crate::{
     about::{Levels, LogLevels, MemoryUse},
     builder::{Proxy, ProxyBuilder, Workers},
     config::{ExtensionConfig, FilterChainConfig, ListenerConfig, Snapshot},
-    error::{ApplyError, StartError},
+    error::{ApplyError, StartError, UpdateError},
     handle::{DrainReport, Handle, Phase, Running},
     registry::{LookupError, Registry, RegistryError},
     socket::{ListenSocket, MemoryConnector, MemoryListener, memory},

@@ -7,6 +7,7 @@ use std::{
 };
 
 use meta_core::WorkerId;
+use meta_rds::BootstrapFile;
 use meta_router::{Discovery, Resolve};
 use meta_tls::TlsContexts;
 use tokio::{
@@ -34,6 +35,7 @@ mod shared;
 mod updates;
 
 pub(crate) use self::{
+    apply::is_same,
     listeners::ListenerDrain,
     shared::{Shared, Site},
     updates::Updated,
@@ -58,7 +60,8 @@ pub(crate) struct Supervisor {
     admin: JoinSet<()>,
     stop_admin: CancellationToken,
     discovery: Option<Discovery>,
-    secrets: JoinSet<()>,
+    /// Those that look after files.
+    watches: JoinSet<()>,
     routes: JoinSet<()>,
 }
 
@@ -73,7 +76,7 @@ impl Supervisor {
             admin: JoinSet::new(),
             stop_admin: CancellationToken::new(),
             discovery: None,
-            secrets: JoinSet::new(),
+            watches: JoinSet::new(),
             routes: JoinSet::new(),
         }
     }
@@ -161,8 +164,13 @@ impl Supervisor {
 
     /// Looks after the files of TLS contexts until the end.
     pub(crate) fn watch_secrets(&mut self, contexts: TlsContexts) {
-        self.secrets
+        self.watches
             .spawn(async move { contexts.watch(SECRETS_INTERVAL).await });
+    }
+
+    /// Follows the file of the bootstrap until the end.
+    pub(crate) fn watch_bootstrap(&mut self, file: BootstrapFile) {
+        self.watches.spawn(self.shared.clone().follow(file));
     }
 
     /// Accepts the connections of the listener `index`.

@@ -11,7 +11,7 @@ mod file;
 mod grpc;
 
 pub(crate) use self::{
-    file::{Contents, FileDriver, Stamp},
+    file::{Contents, FileDriver, Look, Stamp, Watched},
     grpc::{GrpcDriver, Service},
 };
 

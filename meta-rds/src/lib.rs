@@ -2,6 +2,7 @@
 #![deny(missing_docs)]
 
 mod bootstrap;
+mod bootstrap_file;
 mod control_plane;
 mod convert;
 mod document;
@@ -33,6 +34,7 @@ pub use crate::{
         RouteSource, SocketOption, SocketSettings, SourceType, TlsInspectorFilter,
         TrafficDirection,
     },
+    bootstrap_file::BootstrapFile,
     control_plane::{
         ConfigSource, Dial, FileSource, GrpcServer, GrpcSource, GrpcTarget, GrpcTls, PemData,
         PlainDialer,

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     fmt,
+    path::Path,
     sync::Arc,
 };
 
@@ -89,6 +90,24 @@ impl fmt::Display for Problem {
 pub struct LoadError {
     /// The problems, in the order of severity.
     pub problems: Vec<Problem>,
+}
+
+/// One problem alone.
+impl From<Problem> for LoadError {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+/// A file cannot be read.
+pub(crate) fn unreadable(path: &Path, error: &impl fmt::Display) -> Problem {
+    let place = Place {
+        source: path.display().to_string().into(),
+        ..Place::default()
+    };
+    place.problem(Severity::Error, format!("cannot be read: {error}"))
 }
 
 impl LoadError {

@@ -64,9 +64,7 @@ impl RouteFile {
     ///
     /// All that is wrong, each problem with its path, and in YAML its line.
     pub fn read(source: &Source) -> Result<Self, LoadError> {
-        let nodes = node::parse_all(source).map_err(|problem| LoadError {
-            problems: vec![problem],
-        })?;
+        let nodes = node::parse_all(source)?;
         let (pool, _) = descriptors()?;
         let mut documents = Documents::new(&pool, source);
         for node in &nodes {
@@ -178,7 +176,8 @@ impl<'a> Documents<'a> {
         }
         // What is wrong is told where it stands.
         let mut converter = Converter::new(self.pool, tree, &mut self.problems);
-        if converter.routes(&raw, &Path::ROOT, None).is_some() {
+        if let Some(table) = converter.routes(&raw, &Path::ROOT, None) {
+            converter.dead_routes(&table, &Path::ROOT.field("routes"), "metadata");
             self.push(form::http(raw), tree.at);
         }
     }
@@ -220,7 +219,9 @@ impl<'a> Documents<'a> {
     /// A table in Envoy's form, which stands at `path`.
     fn add(&mut self, raw: RouteConfiguration, tree: &Tree, path: &Path<'_>) {
         let mut converter = Converter::new(self.pool, tree, &mut self.problems);
-        if converter.http_routes(&raw, path).is_some() {
+        if let Some(table) = converter.http_routes(&raw, path) {
+            let hosts = path.field("virtual_hosts");
+            converter.dead_routes(&table, &hosts.index(0).field("routes"), "headers");
             self.push(raw, tree.place(path));
         }
     }

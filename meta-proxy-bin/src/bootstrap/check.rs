@@ -8,7 +8,7 @@ use meta_rds::{
 };
 use meta_tls::TlsContexts;
 
-use super::{client_tls, clusters, extension, live_chains, tls_problem};
+use super::{client_tls, clusters, extension, live_chains, rds_place, tls_problem};
 use crate::{
     listener::ChainIndex,
     live::target_tls,
@@ -74,9 +74,7 @@ fn check_source(chain: &FilterChain, contexts: &TlsContexts) -> Option<Problem> 
         return None;
     };
     let error = target_tls(target, contexts).err()?;
-    let mut place = chain.place.clone();
-    place.path.push_str(".filters[0].typed_config.rds");
-    Some(place.problem(Severity::Error, error.to_string()))
+    Some(rds_place(chain).problem(Severity::Error, error.to_string()))
 }
 
 /// Two chains whose routes are not known yet and may lead to the same clusters, the

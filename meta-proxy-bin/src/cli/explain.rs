@@ -1,9 +1,16 @@
 //! `meta-proxy explain`: which route of a configuration file a request would take.
 
-use std::io::{self, Write as _};
+use std::{
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context as _, anyhow};
-use meta_rds::{Bootstrap, FilterChain, Listener, RouteSource};
+use meta_rds::{
+    Bootstrap, ConfigSource, FilterChain, Listener, RdsSettings, RouteFile, RouteSource, Source,
+};
+use meta_router::RouteTable;
 
 use super::{Failure, run::FileArguments};
 use crate::explain::{Call, Place, choose};
@@ -19,6 +26,10 @@ pub(super) struct ExplainArguments {
     /// out where there is one.
     #[arg(long, value_name = "NAME")]
     chain: Option<String>,
+    /// The file with the routes that the chain gets from a control plane, in the forms
+    /// that `path_config_source` takes; without it, those of its `path_config_source`.
+    #[arg(long, value_name = "FILE")]
+    routes: Option<PathBuf>,
     /// An attribute of the request, or of its connection where it has the name of one
     /// (connection.mtls, source.address and others).
     #[arg(long = "attr", value_name = "NAME=VALUE", value_parser = pair)]
@@ -59,10 +70,16 @@ fn explain(bootstrap: &Bootstrap, arguments: &ExplainArguments) -> anyhow::Resul
     }
     let listener = listener(bootstrap, arguments.listener.as_deref())?;
     let (chain, label) = chain(listener, arguments.chain.as_deref())?;
-    let RouteSource::Static(table) = &chain.proxy.routes else {
-        return Err(anyhow!(
-            "the routes of filter chain {label} are not in the file: ask the proxy that runs, at /explain"
-        ));
+    let given = arguments.routes.as_deref();
+    let table = match (&chain.proxy.routes, given) {
+        (RouteSource::Static(table), None) => table.clone(),
+        (RouteSource::Rds(rds), given) => elsewhere(rds, given)
+            .with_context(|| format!("the routes of filter chain {label} are not in the file"))?,
+        _ => {
+            return Err(anyhow!(
+                "--routes: the routes of filter chain {label} are in the bootstrap"
+            ));
+        }
     };
     let mut call = Call::new(arguments.one_way);
     for (name, value) in &arguments.attributes {
@@ -75,7 +92,7 @@ fn explain(bootstrap: &Bootstrap, arguments: &ExplainArguments) -> anyhow::Resul
     let place = Place {
         listener: &listener.name,
         chain: &label,
-        table,
+        table: &table,
     };
     let explained = place.explain(&call);
     let mut out = io::stdout().lock();
@@ -85,6 +102,32 @@ fn explain(bootstrap: &Bootstrap, arguments: &ExplainArguments) -> anyhow::Resul
         Format::Json => writeln!(out, "{:#}", explained.json()),
     };
     Ok(explained.has_route())
+}
+
+/// The table that comes from elsewhere, as it stands in a file.
+fn elsewhere(rds: &RdsSettings, given: Option<&Path>) -> anyhow::Result<Arc<RouteTable>> {
+    let path = match (given, &rds.source) {
+        (Some(given), _) => given,
+        (None, ConfigSource::File(file)) => &file.path,
+        (None, _) => {
+            return Err(anyhow!(
+                "--routes has to say which file has them; or ask the proxy that runs, at /explain"
+            ));
+        }
+    };
+    let source = Source::file(path).with_context(|| path.display().to_string())?;
+    let file = RouteFile::read(&source)?;
+    let mut tables = file.routes.iter().map(|routes| &routes.table);
+    let found = tables.find(|table| *table.name() == rds.route_config_name);
+    found.cloned().ok_or_else(|| {
+        let names: Vec<_> = file.routes.iter().map(|r| &**r.table.name()).collect();
+        anyhow!(
+            "{}: no table {:?}, but: {}",
+            path.display(),
+            rds.route_config_name,
+            names.join(", ")
+        )
+    })
 }
 
 fn listener<'a>(bootstrap: &'a Bootstrap, name: Option<&str>) -> anyhow::Result<&'a Listener> {

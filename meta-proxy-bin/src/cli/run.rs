@@ -3,7 +3,7 @@
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use anyhow::{Context as _, anyhow};
-use meta_rds::{Bootstrap, Loader, Severity, Source};
+use meta_rds::{Bootstrap, BootstrapFile, LoadError, Loader, Severity, Source};
 use serde_json::{Map, Value};
 
 use super::{Failure, Options, control_runtime, log, quick, signals::Signals};
@@ -17,6 +17,10 @@ use crate::{
 pub(super) struct RunArguments {
     #[command(flatten)]
     files: FileArguments,
+    /// Read the file again whenever it has changed, and put its routes and endpoints in
+    /// force; anything else that differs is refused, and told of in the log.
+    #[arg(long, requires = "config_path")]
+    watch: bool,
     /// Worker threads. Default, and 0: as many as there are CPUs for the process.
     #[arg(long, value_name = "N")]
     concurrency: Option<usize>,
@@ -70,7 +74,7 @@ pub(super) fn run(
     registry: Registry,
 ) -> Result<(), Failure> {
     let log = arguments.log.init();
-    let bootstrap = arguments.files.load()?;
+    let (file, bootstrap) = arguments.files.open()?;
     for note in &bootstrap.notes {
         tracing::warn!("{note}");
     }
@@ -88,6 +92,9 @@ pub(super) fn run(
         .context("the bootstrap cannot be run")?;
     drop(bootstrap);
     builder.about().command_line = arguments.command_line();
+    if let (true, Some(file)) = (arguments.watch, file) {
+        builder = builder.watch(file);
+    }
     builder = options.apply(builder);
     if let Some(hook) = options.on_rest {
         // What loading took.
@@ -163,25 +170,35 @@ impl OtherArguments {
 impl FileArguments {
     /// The bootstrap, of the file and the text.
     pub(super) fn load(&self) -> Result<Bootstrap, Failure> {
-        let mut sources = Vec::new();
-        if let Some(path) = &self.config_path {
-            let source = Source::file(path);
-            sources.push(source.with_context(|| format!("cannot read {}", path.display()))?);
-        }
-        if let Some(text) = &self.config_yaml {
-            sources.push(Source::new("--config-yaml", text.as_str()));
-        }
+        self.open().map(|(_, bootstrap)| bootstrap)
+    }
+
+    /// The same, and the file to follow, where there is one.
+    fn open(&self) -> Result<(Option<BootstrapFile>, Bootstrap), Failure> {
         let mut loader = Loader::new();
         loader.allow_unknown_fields = self.allow_unknown_static_fields;
-        loader.load(&sources).map_err(|error| {
-            let errors = error
-                .problems
-                .iter()
-                .filter(|p| p.severity == Severity::Error);
-            let count = errors.count();
-            Failure::Start(anyhow!(
-                "the bootstrap cannot be read, {count} errors:\n{error}"
-            ))
-        })
+        let text = self.config_yaml.as_deref();
+        let text = text.map(|text| Source::new("--config-yaml", text));
+        let Some(path) = &self.config_path else {
+            let bootstrap = loader.load(text.as_slice()).map_err(unreadable)?;
+            return Ok((None, bootstrap));
+        };
+        let mut file = BootstrapFile::new(loader, path);
+        if let Some(text) = text {
+            file = file.with_overlay(text);
+        }
+        let bootstrap = file.load().map_err(unreadable)?;
+        Ok((Some(file), bootstrap))
     }
+}
+
+fn unreadable(error: LoadError) -> Failure {
+    let errors = error
+        .problems
+        .iter()
+        .filter(|p| p.severity == Severity::Error);
+    let count = errors.count();
+    Failure::Start(anyhow!(
+        "the bootstrap cannot be read, {count} errors:\n{error}"
+    ))
 }

@@ -1,6 +1,6 @@
 //! Reading the cells of a proxy.
 
-use std::{collections::HashSet, time::SystemTime};
+use std::{collections::HashSet, sync::atomic::Ordering::Relaxed, time::SystemTime};
 
 use meta_core::stats::Cell;
 use meta_router::ClusterUsage;
@@ -52,6 +52,7 @@ impl Stats {
             }
         }
         stats.add_live_routes(shared);
+        stats.add_bootstraps(shared);
         for worker in shared.workers() {
             for (chain, cells) in shared.plan.chains().zip(worker.downstream.iter().flatten()) {
                 let scope = Scope::MetaProtocol(&chain.config.stat_prefix);
@@ -100,6 +101,22 @@ impl Stats {
         let connected = planes.iter().all(|plane| plane.connected);
         let connected = StatValue::Gauge(i64::from(connected));
         self.add(&Scope::Whole, "control_plane.connected_state", connected);
+    }
+
+    /// What became of bootstraps since the start, where there was one.
+    fn add_bootstraps(&mut self, shared: &Shared) {
+        if shared.about.fixed.is_none() {
+            return;
+        }
+        let counts = &shared.bootstraps;
+        for (name, count) in [
+            ("bootstrap.config_reload", &counts.reload),
+            ("bootstrap.update_rejected", &counts.rejected),
+            ("bootstrap.update_success", &counts.success),
+        ] {
+            let count = StatValue::Counter(count.load(Relaxed));
+            self.add(&Scope::Whole, name, count);
+        }
     }
 
     fn add_access_logs(&mut self, shared: &Shared) {

@@ -1,6 +1,9 @@
 //! What of a snapshot can be put in force while the proxy runs.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{
+    fmt::Debug,
+    sync::{Arc, PoisonError},
+};
 
 use meta_router::{ClusterConfig, Endpoints, RouteTable, Routes};
 
@@ -12,12 +15,12 @@ use crate::{
 };
 
 impl Shared {
-    pub(crate) fn apply(&self, snapshot: Snapshot) -> Result<(), ApplyError> {
-        if !is_same(
-            &without_listed(&self.clusters),
-            &without_listed(&snapshot.clusters),
-        ) {
-            return Err(ApplyError::Clusters);
+    /// Puts a snapshot in force; says whether that changed anything.
+    pub(crate) fn apply(&self, snapshot: Snapshot) -> Result<bool, ApplyError> {
+        // One after the other: of two snapshots none is in force in parts.
+        let _one = self.applying.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = cluster_difference(&self.clusters, &snapshot.clusters) {
+            return Err(error);
         }
         let listeners = &self.plan.listeners;
         let of_name = |config: &ListenerConfig| {
@@ -45,6 +48,7 @@ impl Shared {
                 added: false,
             });
         }
+        let mut has_changed = false;
         for (listener, config) in pairs {
             for (chain, wanted) in listener.chains.iter().zip(config.all_chains()) {
                 // Those come from elsewhere.
@@ -54,6 +58,7 @@ impl Shared {
                 let old = chain.routes.replace(wanted.routes.clone());
                 if !Arc::ptr_eq(&old, &wanted.routes) {
                     self.note_routes(&chain.routes);
+                    has_changed = true;
                 }
             }
         }
@@ -64,9 +69,10 @@ impl Shared {
                 && membership.replace(addresses)
             {
                 self.updates().cluster_changed(&cluster.name);
+                has_changed = true;
             }
         }
-        Ok(())
+        Ok(has_changed)
     }
 }
 
@@ -96,15 +102,41 @@ impl Shared {
     }
 }
 
-/// The clusters, but for what can change while they are used.
-fn without_listed(clusters: &[ClusterConfig]) -> Vec<ClusterConfig> {
-    let mut clusters = clusters.to_vec();
-    for cluster in &mut clusters {
-        if let Endpoints::Static(addresses) = &mut cluster.endpoints {
-            addresses.clear();
+/// What differs between the clusters, besides what can change while they are used.
+fn cluster_difference(running: &[ClusterConfig], wanted: &[ClusterConfig]) -> Option<ApplyError> {
+    let error = |cluster: &ClusterConfig, change| ApplyError::Cluster {
+        cluster: cluster.name.clone(),
+        change,
+    };
+    let find = |list: &[ClusterConfig], name: &Arc<str>| {
+        let found = list.iter().find(|cluster| cluster.name == *name);
+        found.cloned()
+    };
+    for cluster in wanted {
+        let Some(own) = find(running, &cluster.name) else {
+            return Some(error(cluster, "be added"));
+        };
+        if own.sharing != cluster.sharing {
+            let change = "be changed: whether clients share its connections";
+            return Some(error(cluster, change));
+        }
+        if !is_same(&without_listed(own), &without_listed(cluster.clone())) {
+            return Some(error(
+                cluster,
+                "be changed in more than the endpoints it lists",
+            ));
         }
     }
-    clusters
+    let missing = running.iter().find(|own| find(wanted, &own.name).is_none());
+    missing.map(|own| error(own, "be removed"))
+}
+
+/// The cluster, but for what can change while it is used.
+fn without_listed(mut cluster: ClusterConfig) -> ClusterConfig {
+    if let Endpoints::Static(addresses) = &mut cluster.endpoints {
+        addresses.clear();
+    }
+    cluster
 }
 
 /// What differs between the two, besides routes.
@@ -162,6 +194,6 @@ fn chain_difference(
 
 /// Whether two plain values are alike, of types that know no equality: their
 /// debug form shows every field.
-fn is_same<T: Debug + ?Sized>(one: &T, other: &T) -> bool {
+pub(crate) fn is_same<T: Debug + ?Sized>(one: &T, other: &T) -> bool {
     format!("{one:?}") == format!("{other:?}")
 }

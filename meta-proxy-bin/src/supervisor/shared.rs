@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     about::{About, MemoryUse},
+    bootstrap::UpdateStats,
     handle::{DrainReport, Phase},
     live::LiveRoutes,
     registry::Registry,
@@ -44,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) about: About,
     pub(crate) registry: Arc<Registry>,
     updates: Mutex<Updates>,
+    /// What became of bootstraps since the start.
+    pub(crate) bootstraps: UpdateStats,
+    /// Held by whoever puts a snapshot in force.
+    pub(super) applying: Mutex<()>,
     /// By listener.
     pub(super) lives: Vec<ListenerLife>,
     /// Readiness fails though nothing else is amiss.
@@ -81,9 +86,11 @@ impl Shared {
             clusters,
             sites,
             admin,
-            about,
             registry,
-            updates: Mutex::new(Updates::new(began_at)),
+            updates: Mutex::new(Updates::new(began_at, about.document.clone())),
+            about,
+            bootstraps: UpdateStats::default(),
+            applying: Mutex::default(),
             lives,
             is_failed: AtomicBool::new(false),
             live: OnceLock::new(),

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc, time::SystemTime};
 use jiff::Timestamp;
 
 /// A time, shown as resources have it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Updated(Timestamp);
 
 impl Updated {
@@ -32,12 +32,15 @@ pub(crate) struct Updates {
     /// By the number of the filter chain.
     routes: HashMap<usize, Updated>,
     clusters: HashMap<Arc<str>, Updated>,
+    /// The bootstrap in force as JSON, without secrets, and since when.
+    bootstrap: (Option<Arc<str>>, Updated),
 }
 
 impl Updates {
-    pub(super) fn new(began: Updated) -> Self {
+    pub(super) fn new(began: Updated, document: Option<Arc<str>>) -> Self {
         Self {
             began,
+            bootstrap: (document, began),
             routes: HashMap::new(),
             clusters: HashMap::new(),
         }
@@ -51,6 +54,21 @@ impl Updates {
     /// When the endpoints that a cluster lists were put in force.
     pub(crate) fn cluster(&self, name: &str) -> Updated {
         self.clusters.get(name).copied().unwrap_or(self.began)
+    }
+
+    /// The bootstrap in force as JSON, without secrets, and since when; nothing where
+    /// the proxy was told otherwise.
+    pub(crate) fn bootstrap(&self) -> (Option<Arc<str>>, Updated) {
+        self.bootstrap.clone()
+    }
+
+    /// Notes which bootstrap is in force.
+    pub(crate) fn set_document(&mut self, document: &Arc<str>) {
+        let (own, since) = &mut self.bootstrap;
+        if own.as_ref() != Some(document) {
+            *own = Some(document.clone());
+            *since = Updated::now();
+        }
     }
 
     pub(super) fn routes_changed(&mut self, chain: usize) {

@@ -175,7 +175,75 @@ fn where_it_is_asked() {
     let program = Program::start(&["explain", "-c", "/nowhere/at/all.yaml"]);
     let (code, errors) = program.end();
     assert_eq!(code, Some(2), "{errors}");
-    assert!(errors.contains("cannot read /nowhere"), "{errors}");
+    assert!(
+        errors.contains("/nowhere/at/all.yaml: cannot be read"),
+        "{errors}"
+    );
+}
+
+/// Those of a control plane are told in a file, or stand in the one that is watched.
+#[test]
+fn routes_from_elsewhere() {
+    let routes = File::new(
+        "name: shop\nroutes:\n- { name: all, route: { cluster: v1 } }\n\
+         - { name: late, route: { cluster: v2 } }\n",
+    );
+    let source = |text: &str| {
+        let head = "static_resources: { listeners: [ { name: in, address: { socket_address: \
+                    { address: 127.0.0.1, port_value: 0 } }, filter_chains: [ { filters: [ { \
+                    name: aeraki.meta_protocol_proxy, typed_config: { '@type': \
+                    type.googleapis.com/aeraki.meta_protocol_proxy.v1alpha.MetaProtocolProxy, \
+                    stat_prefix: in, protocol: { name: thrift, codec: { name: \
+                    aeraki.meta_protocol.codec.thrift } }, rds: { route_config_name: shop, \
+                    config_source: {";
+        let tail = "} } } } ] } ] } ], clusters: [ { name: v1 }, { name: control } ] }";
+        File::new(&format!("{head} {text} {tail}"))
+    };
+    let watched = source(&format!(
+        "path_config_source: {{ path: {} }}",
+        routes.path()
+    ));
+    let served = source(
+        "api_config_source: { api_type: GRPC, transport_api_version: V3, grpc_services: [ { \
+         envoy_grpc: { cluster_name: control } } ] }",
+    );
+    let explain = |file: &File, more: &[&str]| {
+        let program = Program::start(&[&["explain", "-c", file.path()], more].concat());
+        let output = program.lines().join("\n");
+        let (code, errors) = program.end();
+        (code, output, errors)
+    };
+    for (file, more) in [(&watched, &[][..]), (&served, &["--routes", routes.path()])] {
+        let (code, output, errors) = explain(file, more);
+        assert_eq!(code, Some(0), "{errors}");
+        assert!(output.contains("route 0 \"all\" matches"), "{output}");
+    }
+    let (code, _, errors) = explain(&served, &[]);
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("--routes has to say which file"),
+        "{errors}"
+    );
+    let other = File::new("name: other\nroutes:\n- { route: { cluster: v1 } }\n");
+    let (code, _, errors) = explain(&served, &["--routes", other.path()]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("no table \"shop\", but: other"), "{errors}");
+
+    // `validate` reads the file, too.
+    let program = Program::start(&["validate", "-c", watched.path()]);
+    let output = program.lines().join("\n");
+    assert_eq!(program.end().0, Some(0));
+    let late = format!(
+        "warning: {}:4: routes[1]: no request takes it",
+        routes.path()
+    );
+    assert!(output.contains(&late), "{output}");
+    let gone = source("path_config_source: { path: /nowhere/at/all.yaml }");
+    let program = Program::start(&["validate", "-c", gone.path()]);
+    let output = program.lines().join("\n");
+    assert_eq!(program.end().0, Some(0));
+    let expected = "typed_config.rds: the routes are not there yet: /nowhere/at/all.yaml";
+    assert!(output.contains(expected), "{output}");
 }
 
 #[test]

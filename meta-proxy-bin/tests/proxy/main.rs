@@ -24,3 +24,4 @@ mod thrift;
 mod thrift_streams;
 mod toy;
 mod upstream_tls;
+mod watch;

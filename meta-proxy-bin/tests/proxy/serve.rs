@@ -233,7 +233,10 @@ async fn a_snapshot_changes_the_routes_of_open_connections() {
             "listener \"in\" would have to be restarted: its codecs differ",
         ),
         (more_listeners, "listener \"more\" would have to be added"),
-        (other_clusters, "the clusters differ, which takes a restart"),
+        (
+            other_clusters,
+            "cluster \"two\" would have to be removed, which takes a restart",
+        ),
     ];
     for (snapshot, expected) in refused {
         let error = running.handle().apply(snapshot).expect_err(expected);

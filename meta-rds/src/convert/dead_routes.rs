@@ -6,8 +6,8 @@ use super::Converter;
 use crate::path::Path;
 
 impl Converter<'_> {
-    /// `path` is where the table's routes stand.
-    pub(super) fn dead_routes(&mut self, table: &RouteTable, path: &Path<'_>) {
+    /// `path` is where the table's routes stand, `list` what their conditions stand in.
+    pub(crate) fn dead_routes(&mut self, table: &RouteTable, path: &Path<'_>, list: &str) {
         for dead in table.dead_routes() {
             let route = path.index(dead.index);
             match &dead.why {
@@ -17,7 +17,7 @@ impl Converter<'_> {
                     self.warn(&route, text);
                 }
                 WhyDead::Contradiction { conditions } => {
-                    self.contradiction(conditions, &route);
+                    self.contradiction(conditions, &route, list);
                 }
                 // Of a kind that came after this was written.
                 _ => self.warn(&route, "no request takes it"),
@@ -25,9 +25,9 @@ impl Converter<'_> {
         }
     }
 
-    fn contradiction(&mut self, conditions: &[usize], route: &Path<'_>) {
+    fn contradiction(&mut self, conditions: &[usize], route: &Path<'_>, list: &str) {
         let matching = route.field("match");
-        let list = matching.field("metadata");
+        let list = matching.field(list);
         let Some((last, others)) = conditions.split_last() else {
             return;
         };

@@ -118,7 +118,7 @@ impl Converter<'_> {
             Some(RouteSpecifier::RouteConfig(routes)) => {
                 let place = path.field("route_config");
                 let table: RouteTable = self.routes(routes, &place, Some(clusters))?;
-                self.dead_routes(&table, &place.field("routes"));
+                self.dead_routes(&table, &place.field("routes"), "metadata");
                 Some(RouteSource::Static(Arc::new(table)))
             }
             Some(RouteSpecifier::Rds(rds)) => {

@@ -68,7 +68,8 @@ impl<S: Subject> FileDriver<S> {
                 () = sleep_until(self.client.next_wake()) => {}
                 _ = ticks.tick() => match watched.look().await {
                     Look::Same => {}
-                    Look::Gone(reason) => {
+                    Look::Gone(error) => {
+                        let reason = format!("{}: {error}", self.source.path.display());
                         self.subject.connected(false, &reason);
                         self.tell_all(|| EventKind::Disconnected {
                             reason: reason.clone(),
@@ -142,7 +143,8 @@ pub(crate) enum Look {
     Same,
     /// It is to be read.
     Changed,
-    Gone(String),
+    /// It cannot be looked at; told once.
+    Gone(io::Error),
 }
 
 impl Watched {
@@ -153,6 +155,13 @@ impl Watched {
             seen: None,
             is_gone: false,
         }
+    }
+
+    /// What is there now is about to be read.
+    pub(crate) fn take_as_read(&mut self) {
+        self.read = Stamp::of(&self.path).ok();
+        self.seen.clone_from(&self.read);
+        self.is_gone = self.read.is_none();
     }
 
     /// Whether it is to be read. A file that is being written is left alone until it
@@ -167,7 +176,7 @@ impl Watched {
                 let is_new = !self.is_gone;
                 self.is_gone = true;
                 return match is_new {
-                    true => Look::Gone(format!("{}: {error}", self.path.display())),
+                    true => Look::Gone(error),
                     false => Look::Same,
                 };
             }

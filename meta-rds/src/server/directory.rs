@@ -20,7 +20,7 @@ use crate::{
     load::descriptors,
     node,
     path::Path as Place,
-    problem::{At, LoadError, Problem, Problems, Severity},
+    problem::{At, LoadError, Problem, Problems, unreadable},
     route_file::{Documents, at, value},
     source::Source,
 };
@@ -249,20 +249,14 @@ impl RouteDirectory {
     }
 
     fn unreadable(&self, error: &io::Error) -> LoadError {
-        LoadError {
-            problems: vec![unreadable(&self.path, error)],
-        }
+        unreadable(&self.path, error).into()
     }
 }
 
 impl Contents {
     fn read(path: &Path) -> Result<Self, LoadError> {
-        let source = Source::file(path).map_err(|error| LoadError {
-            problems: vec![unreadable(path, &error)],
-        })?;
-        let nodes = node::parse_all(&source).map_err(|problem| LoadError {
-            problems: vec![problem],
-        })?;
+        let source = Source::file(path).map_err(|error| unreadable(path, &error))?;
+        let nodes = node::parse_all(&source)?;
         let (pool, _) = descriptors()?;
         let mut documents = Documents::new(&pool, &source);
         let mut mesh = Vec::new();
@@ -285,13 +279,6 @@ impl Contents {
             mesh,
         })
     }
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Problem {
-    let mut problems = Problems::default();
-    problems.sources = vec![path.display().to_string().into()];
-    let place = problems.place(At::default(), Place::ROOT);
-    place.problem(Severity::Error, error.to_string())
 }
 
 impl fmt::Debug for RouteDirectory {

@@ -28,7 +28,7 @@ pub(super) fn bootstrap(shared: &Shared, document: Value) -> Value {
     json!({
         "@type": admin!("BootstrapConfigDump"),
         "bootstrap": document,
-        "last_updated": shared.began_at.to_string(),
+        "last_updated": shared.updates().bootstrap().1.to_string(),
     })
 }
 
@@ -80,13 +80,8 @@ fn replaced(shared: &Shared, name: &str) -> Option<Value> {
 fn listeners(shared: &Shared, document: &Value) -> Dump {
     let listeners = resources(document, "listeners").iter().map(|listener| {
         let name = name_of(listener);
-        static_item(
-            name,
-            "listener",
-            LISTENER,
-            listener.clone(),
-            shared.began_at,
-        )
+        let updated = listener_updated(shared, &name);
+        static_item(name, "listener", LISTENER, listener.clone(), updated)
     });
     Dump {
         type_url: admin!("ListenersConfigDump"),
@@ -96,6 +91,16 @@ fn listeners(shared: &Shared, document: &Value) -> Dump {
             listeners.collect(),
         )],
     }
+}
+
+/// When a listener, or one of the route tables in it, was put in force.
+fn listener_updated(shared: &Shared, name: &str) -> Updated {
+    let listeners = shared.plan.listeners.iter();
+    let of_listeners = listeners.flat_map(|l| l.chains.iter().map(|_| &*l.config.name == name));
+    let updates = shared.updates();
+    let times = of_listeners.enumerate().filter(|(_, is_its)| *is_its);
+    let times = times.map(|(chain, _)| updates.routes(chain));
+    times.max().unwrap_or(shared.began_at)
 }
 
 /// The route tables in force, in the order of their listeners and chains.

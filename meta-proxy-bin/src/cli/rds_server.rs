@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use meta_core::Address;
 use meta_rds::{
-    Problem,
+    Problem, SocketSettings,
     server::{RdsServer, RouteDirectory, RouteSnapshot, SnapshotCache, TlsListener},
 };
 use meta_tls::TlsContexts;
@@ -37,9 +37,9 @@ pub(super) struct RdsServerArguments {
     #[arg(default_value = "127.0.0.1:18000")]
     listen: Address,
     #[command(flatten)]
-    tls: TlsArguments,
-    #[command(flatten)]
     log: log::LogArguments,
+    #[command(flatten)]
+    tls: TlsArguments,
 }
 
 /// Serves until a signal.
@@ -81,12 +81,15 @@ pub(super) fn run(arguments: &RdsServerArguments) -> Result<(), Failure> {
     })
 }
 
-/// A socket that takes connections, and where it is.
+/// A socket that takes connections, and where it is. On `[::]` it takes those of IPv4,
+/// too.
 fn listen(address: &Address) -> io::Result<(Listening, Address)> {
-    let parts = ListenSocket::from(address.clone()).into_parts();
+    let mut settings = SocketSettings::default();
+    settings.ipv4_compat = true;
+    let socket = ListenSocket::from(address.clone()).with_settings(&settings);
     // An address is one socket.
-    let part = parts.last().ok_or(io::ErrorKind::Unsupported)?;
-    let bound = part.bind()?;
+    let part = socket.into_parts().last();
+    let bound = part.ok_or(io::ErrorKind::Unsupported)?.bind()?;
     let address = bound.address()?;
     let listening = bound.listen()?.ok_or(io::ErrorKind::Unsupported)?;
     Ok((listening, address))

@@ -48,7 +48,9 @@ pub(super) fn run(arguments: &RdsServerArguments) -> Result<(), Failure> {
     let (directory, snapshot) = RouteDirectory::open(&arguments.routes)
         .map_err(|error| anyhow!("the routes cannot be served:\n{error}"))?;
     let contexts = TlsContexts::new();
-    let tls = arguments.tls.context(&contexts)?;
+    let tls = arguments.tls.context(&contexts);
+    // It tells what it comes from by itself.
+    let tls = tls.map_err(|error| anyhow!("{error}"))?;
     if let Err(error) = sys::raise_open_files() {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }

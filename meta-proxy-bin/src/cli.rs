@@ -142,7 +142,8 @@ enum Command {
     Quick(Box<quick::QuickArguments>),
     /// Serves route tables to proxies (RDS): a control plane of files in a folder.
     RdsServer(rds_server::RdsServerArguments),
-    /// Shows a canary release at work: two servers, a proxy and a client in one process.
+    /// Shows canary releases and a live update of routes at work: servers, a proxy, a
+    /// control plane and clients in one process.
     Demo(demo::DemoArguments),
 }
 

@@ -47,7 +47,7 @@ const LOG_FLUSH: Duration = Duration::from_secs(1);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// How often the files of TLS contexts are looked at.
-const SECRETS_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const SECRETS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Holds the tasks and threads of a proxy. Dropping it aborts them all.
 pub(crate) struct Supervisor {

@@ -2,7 +2,7 @@
 //!
 //! A [`SnapshotCache`] holds what is served, for all nodes or for some; an
 //! [`RdsServer`] serves it, in state of the world and in delta; a [`RouteDirectory`]
-//! makes snapshots of the files of a folder.
+//! makes snapshots of the files of a folder. Under TLS: [`TlsListener`].
 //!
 //! ```no_run
 //! use meta_rds::server::{RdsServer, RouteDirectory, SnapshotCache};
@@ -22,7 +22,9 @@
 //! # }
 //! ```
 
+mod accept;
 mod cache;
+mod connection;
 mod directory;
 mod metarouter;
 mod service;
@@ -30,10 +32,13 @@ mod snapshot;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod tls;
 
 pub use self::{
+    accept::Accept,
     cache::{NodeStatus, SnapshotCache},
     directory::RouteDirectory,
     service::RdsServer,
     snapshot::RouteSnapshot,
+    tls::TlsListener,
 };

@@ -1,4 +1,5 @@
-//! `meta-proxy demo`: a canary release in one process, over real sockets.
+//! `meta-proxy demo`: canary releases and a live update in one process, over real
+//! sockets.
 
 use std::{
     io::{self, Write as _},
@@ -19,6 +20,7 @@ use crate::{
 
 mod client;
 mod dubbo;
+mod live;
 mod protocol;
 mod server;
 mod summary;
@@ -27,6 +29,7 @@ mod thrift;
 use self::{
     client::Client,
     dubbo::Dubbo,
+    live::ControlPlane,
     protocol::{Protocol, Side, cluster},
     server::Server,
     summary::Summary,
@@ -36,6 +39,8 @@ use self::{
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
 #[derive(clap::Args)]
+// What goes well stands in the output.
+#[command(mut_arg("log_level", |level| level.default_value("warn")))]
 pub(super) struct DemoArguments {
     /// Stay up when all calls are made, until Ctrl-C.
     #[arg(long)]
@@ -54,12 +59,15 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
         let mut signals = Signals::new()?;
         let dubbo = Side::start(Dubbo).await?;
         let thrift = Side::start(Thrift).await?;
-        let running = start_proxy(&dubbo, &thrift, arguments.admin).await?;
+        let control = ControlPlane::start::<Dubbo>().await?;
+        let running = start_proxy(&dubbo, &thrift, &control, arguments.admin).await?;
         let handle = running.handle();
         tokio::select! {
             called = async {
                 call_all(handle, &dubbo).await?;
-                call_all(handle, &thrift).await
+                call_all(handle, &thrift).await?;
+                let proxy = handle.addr(live::NAME).context("the proxy has an address")?;
+                control.release(Dubbo, &proxy).await
             } => called?,
             () = signals.next(running.handle()) => return Ok(()),
         }
@@ -84,19 +92,22 @@ pub(super) fn run(arguments: &DemoArguments) -> Result<(), Failure> {
 async fn start_proxy(
     dubbo: &Side<Dubbo>,
     thrift: &Side<Thrift>,
+    control: &ControlPlane,
     admin: AdminAddress,
 ) -> Result<Running, Failure> {
     let mut registry = Registry::new();
     registry.codec(codec_dubbo::Dubbo)?;
     registry.codec(codec_thrift::Thrift)?;
     let clusters = clusters(dubbo).into_iter().chain(clusters(thrift));
+    let live = control.listener::<Dubbo>()?;
     let mut builder = Proxy::builder(registry)
         .snapshot(Snapshot {
-            listeners: vec![listener(Dubbo)?, listener(Thrift)?],
+            listeners: vec![listener(Dubbo)?, listener(Thrift)?, live],
             clusters: clusters.collect(),
         })
         .listener(Dubbo::NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
         .listener(Thrift::NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
+        .listener(live::NAME, std::net::TcpListener::bind("127.0.0.1:0")?)
         .workers(Workers::own(1));
     if let AdminAddress::At(address) = admin {
         builder = builder.admin(address);
@@ -130,7 +141,7 @@ fn split<P: Protocol>() -> Route {
 }
 
 /// Shows one protocol: servers, routes, calls and what came of them.
-async fn call_all<P: Protocol>(handle: &Handle, side: &Side<P>) -> Result<(), Failure> {
+async fn call_all<P: Protocol>(handle: &Handle, side: &Side<P>) -> anyhow::Result<()> {
     let proxy = handle.addr(P::NAME).context("the proxy has an address")?;
     for server in &side.servers {
         let (version, address) = (server.version(), server.address());
@@ -146,10 +157,7 @@ async fn call_all<P: Protocol>(handle: &Handle, side: &Side<P>) -> Result<(), Fa
     let mut summary = Summary::default();
     for call in side.protocol.calls() {
         let answer = client.call(&call).await?;
-        let (method, name) = (call.method, call.name);
-        let tag = call.tag.map(|tag| format!(", tag {tag}"));
-        let tag = tag.unwrap_or_default();
-        say(format_args!("{method}({name:?}{tag}) -> {}", answer.text))?;
+        say(format_args!("{call} -> {}", answer.text))?;
         summary.add(&answer);
     }
     Ok(say(format_args!("\n{}: {summary}\n", P::NAME))?)

@@ -21,7 +21,7 @@ use crate::{
 };
 
 mod files;
-mod secure;
+pub(crate) mod secure;
 mod streams;
 mod waiting;
 
@@ -137,7 +137,7 @@ fn builder(text: &str) -> ProxyBuilder {
 }
 
 /// A proxy that answers on an admin of its own.
-async fn start(text: &str) -> (Running, SocketAddr) {
+pub(crate) async fn start(text: &str) -> (Running, SocketAddr) {
     let (builder, admin) = with_admin(builder(text));
     (builder.start().await.expect("it starts"), admin)
 }
@@ -158,7 +158,7 @@ async fn dumped(admin: SocketAddr) -> Value {
 }
 
 /// Waits until a statistic has that value.
-async fn counted(admin: SocketAddr, line: &str) {
+pub(crate) async fn counted(admin: SocketAddr, line: &str) {
     let wait = async {
         loop {
             let stats = get_async(admin, "/stats").await.body;

@@ -1,6 +1,6 @@
 //! `meta-proxy rds-server`: what it serves, and what it says of bad files.
 
-use std::{fs, net::SocketAddr, sync::Arc};
+use std::{fs, sync::Arc};
 
 use meta_rds::{
     ConfigSource, GrpcServer, GrpcSource, GrpcTarget, NodeInfo, PlainDialer, RdsManager,
@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use tokio::{runtime::Runtime, time};
 
 use crate::{program::Program, toy::PATIENCE};
+
+mod tls;
 
 fn write(folder: &TempDir, name: &str, text: &str) {
     let new = folder.path().join(".new");
@@ -21,8 +23,8 @@ fn to(cluster: &str) -> String {
     format!("{{ name: shop, routes: [ {{ route: {{ cluster: {cluster} }} }} ] }}")
 }
 
-fn watch(server: SocketAddr) -> (RdsManager, RouteWatch) {
-    let target = GrpcTarget::plain(server.to_string());
+fn watch(server: &str) -> (RdsManager, RouteWatch) {
+    let target = GrpcTarget::plain(server);
     let source = ConfigSource::Grpc(GrpcSource::new(GrpcServer::Target(target)));
     let manager = RdsManager::new(&NodeInfo::default(), Arc::new(PlainDialer::new()));
     let watch = manager.watch(&RdsSettings::new("shop", source));
@@ -46,7 +48,7 @@ fn files_are_served_as_they_change() {
     let address = program.address("serving routes on ");
     assert_eq!(program.line(), "  shop");
     Runtime::new().expect("a runtime").block_on(async {
-        let (_manager, mut watch) = watch(address);
+        let (_manager, mut watch) = watch(&address.to_string());
         assert_eq!(next(&mut watch).await, "one");
         write(
             &folder,
@@ -60,6 +62,25 @@ fn files_are_served_as_they_change() {
     program.signal("TERM");
     let (code, log) = program.end();
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn a_unix_socket_will_do() {
+    let folder = TempDir::new().expect("a folder");
+    write(&folder, "shop.yaml", &to("one"));
+    let socket = folder.path().join("control.sock");
+    let address = format!("unix:{}", socket.display());
+    let path = folder.path().to_str().expect("it is UTF-8");
+    let program = Program::start(&["rds-server", "--routes", path, "--listen", &address]);
+    assert_eq!(program.line(), format!("serving routes on {address}"));
+    Runtime::new().expect("a runtime").block_on(async {
+        let (_manager, mut watch) = watch(&address);
+        assert_eq!(next(&mut watch).await, "one");
+    });
+    program.signal("TERM");
+    let (code, log) = program.end();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!socket.exists());
 }
 
 #[test]

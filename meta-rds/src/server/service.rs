@@ -1,6 +1,6 @@
 //! The gRPC service.
 
-use std::{fmt, future::Future, io, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, io, pin::Pin, sync::Arc, time::Duration};
 
 use envoy_types::pb::envoy::service::{
     discovery::v3::{
@@ -11,12 +11,13 @@ use envoy_types::pb::envoy::service::{
     },
 };
 use futures_util::{Stream, stream};
-use tokio::{net::TcpListener, select, sync::watch};
+use tokio::{select, sync::watch, time::sleep};
 use tonic::{Request, Response, Status, Streaming, transport::Server};
 
 use super::{
-    RouteSnapshot, SnapshotCache,
+    Accept, RouteSnapshot, SnapshotCache,
     cache::Snapshots,
+    connection::connections,
     stream::{DeltaStream, Verdict, WholeStream},
 };
 use crate::manager::TYPE_URL;
@@ -29,6 +30,12 @@ pub struct RdsServer {
 
 /// Streams of one connection.
 const MAX_STREAMS: u32 = 1000;
+/// How often clients are asked whether they are there, and how long they may take to
+/// say so.
+const PING: Duration = Duration::from_secs(60);
+const PONG: Duration = Duration::from_secs(20);
+/// How long clients may take to close their connections in the end.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl RdsServer {
     /// A server of what is in `cache`.
@@ -36,40 +43,47 @@ impl RdsServer {
         Self { cache }
     }
 
-    /// Serves whoever connects, in plain text, until `stop` is over; then ends every
-    /// stream.
+    /// Serves whoever connects, until `stop` is over; then ends every stream, and waits
+    /// up to 5 s for clients to close their connections.
+    ///
+    /// A socket of TCP and a unix socket are served in plain text, a
+    /// [`TlsListener`](super::TlsListener) under TLS. There may be 10,000 connections
+    /// at a time, who comes later waits; a client that says nothing for 15 s after it
+    /// has connected, or that does not answer pings, is let go.
     ///
     /// # Errors
     ///
-    /// Where the listener fails.
+    /// Where it cannot go on. What keeps single connections from being accepted is
+    /// logged, and does not.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listener: impl Accept,
         stop: impl Future<Output = ()>,
     ) -> io::Result<()> {
         let (end, ended) = watch::channel(false);
         let service = Service {
             cache: self.cache,
-            ended,
+            ended: ended.clone(),
         };
-        let incoming = stream::unfold(listener, |listener| async move {
-            let accepted = listener.accept().await;
-            let stream = accepted.map(|(stream, _)| stream);
-            if let Ok(stream) = &stream {
-                let _ = stream.set_nodelay(true);
-            }
-            Some((stream, listener))
-        });
         let stop = async move {
             stop.await;
             end.send_replace(true);
         };
-        Server::builder()
+        let late = async move {
+            let mut ended = ended;
+            over(&mut ended).await;
+            sleep(FAREWELL).await;
+        };
+        let served = Server::builder()
             .max_concurrent_streams(MAX_STREAMS)
+            .http2_keepalive_interval(Some(PING))
+            .http2_keepalive_timeout(Some(PONG))
             .add_service(RouteDiscoveryServiceServer::new(service))
-            .serve_with_incoming_shutdown(incoming, stop)
-            .await
-            .map_err(io::Error::other)
+            .serve_with_incoming_shutdown(connections(listener), stop);
+        select! {
+            served = served => served.map_err(io::Error::other),
+            () = late => Ok(()),
+        }
     }
 }
 

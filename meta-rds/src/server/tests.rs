@@ -1,4 +1,4 @@
-//! Streams of the server, without a network.
+//! Streams and connections of the server, without a network.
 
 use std::collections::HashMap;
 
@@ -18,6 +18,7 @@ use super::{
 };
 use crate::convert::DecodedRoutes;
 
+mod connections;
 mod delta;
 mod whole;
 

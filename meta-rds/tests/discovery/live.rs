@@ -152,28 +152,18 @@ async fn a_first_fetch_that_takes_too_long_may_come_later() {
 #[cfg(unix)]
 #[tokio::test]
 async fn over_a_unix_socket() {
-    use std::sync::Arc;
-
     use meta_rds::{ConfigSource, GrpcServer, GrpcSource, GrpcTarget};
-    use tokio::net::{TcpStream, UnixListener};
+    use tokio::net::UnixListener;
 
-    let control = Control::start().await;
-    control.serve("1", &[("a", "x")]);
     let folder = Folder::new();
     let path = folder.join("control.sock");
     let listener = UnixListener::bind(&path).expect("a socket");
-    let address = control.address;
-    let relay = tokio::spawn(async move {
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut server = TcpStream::connect(address).await.expect("the server");
-            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-        }
-    });
+    let control = Control::on(listener);
+    control.serve("1", &[("a", "x")]);
     let target = GrpcTarget::plain(format!("unix:{}", path.display()));
     let source = ConfigSource::Grpc(GrpcSource::new(GrpcServer::Target(target)));
-    let manager = Arc::new(manager());
+    let manager = manager();
     let mut watch = manager.watch(&settings("a", source));
     assert_eq!(next(&mut watch).await, "x");
-    relay.abort();
     control.stop().await;
 }

@@ -13,7 +13,7 @@ use std::{
 use meta_rds::{
     ConfigSource, GrpcServer, GrpcSource, GrpcTarget, NodeInfo, PlainDialer, RdsManager,
     RdsSettings, RouteFile, RouteWatch, Source,
-    server::{RdsServer, RouteSnapshot, SnapshotCache},
+    server::{Accept, RdsServer, RouteSnapshot, SnapshotCache},
 };
 use meta_router::RouteTable;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle, time};
@@ -43,6 +43,16 @@ impl Control {
 
     fn with(listener: TcpListener, cache: SnapshotCache) -> Self {
         let address = listener.local_addr().expect("an address");
+        Self::serving(listener, address, cache)
+    }
+
+    /// On a socket that has no address of IP.
+    pub(crate) fn on(listener: impl Accept) -> Self {
+        let nowhere = ([0, 0, 0, 0], 0).into();
+        Self::serving(listener, nowhere, SnapshotCache::new())
+    }
+
+    fn serving(listener: impl Accept, address: SocketAddr, cache: SnapshotCache) -> Self {
         let (stop, stopped) = oneshot::channel();
         let serve = RdsServer::new(cache.clone()).serve(listener, async {
             let _ = stopped.await;

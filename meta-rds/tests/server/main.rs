@@ -3,3 +3,4 @@
 mod directory;
 mod mesh;
 mod support;
+mod tls;

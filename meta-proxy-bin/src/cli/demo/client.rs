@@ -24,6 +24,13 @@ pub(super) struct Answer {
     pub(super) latency: Duration,
 }
 
+impl Answer {
+    /// Which server said it.
+    pub(super) fn version(&self) -> &str {
+        self.text.rsplit(' ').next().unwrap_or_default()
+    }
+}
+
 impl<P: Protocol> Client<P> {
     pub(super) async fn connect(protocol: P, address: &Address) -> anyhow::Result<Self> {
         let Address::Ip(address) = address else {

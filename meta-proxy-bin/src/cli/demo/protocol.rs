@@ -1,6 +1,6 @@
 //! What the demo has to know of a protocol.
 
-use std::net::SocketAddr;
+use std::{fmt, net::SocketAddr};
 
 use meta_router::RouteEntry;
 use tokio::net::TcpStream;
@@ -41,6 +41,17 @@ pub(super) struct Call {
     pub(super) name: &'static str,
     /// The attachment `tag`, where the protocol has such.
     pub(super) tag: Option<&'static str>,
+}
+
+/// As the demo shows it.
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({:?}", self.method, self.name)?;
+        if let Some(tag) = self.tag {
+            write!(f, ", tag {tag}")?;
+        }
+        f.write_str(")")
+    }
 }
 
 /// So many rounds of calls to greet a few people.

@@ -13,8 +13,8 @@ pub(super) struct Summary {
 
 impl Summary {
     pub(super) fn add(&mut self, answer: &Answer) {
-        let version = answer.text.rsplit(' ').next().unwrap_or_default();
-        *self.versions.entry(version.to_owned()).or_default() += 1;
+        let version = answer.version().to_owned();
+        *self.versions.entry(version).or_default() += 1;
         self.latencies.push(answer.latency);
     }
 }

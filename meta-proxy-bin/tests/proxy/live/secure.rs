@@ -1,6 +1,6 @@
 //! Control planes under mutual TLS.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use meta_proxy::meta_tls::{
     CertificateConfig, DataSource, HandshakeLimits, Handshakes, ServerTls, ServerTlsConfig,
@@ -75,16 +75,22 @@ async fn routes_come(text: &str, control: Control) {
     control.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_a_cluster() {
-    let (one, two) = (Server::start("one").await, Server::start("two").await);
-    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
-    ca.write(folder.path(), "proxy.example");
-    let control = Control::start().await;
-    control.serve("v1", "one");
-    let (address, _guard) = guard(&ca, control.address).await;
-    let text = bootstrap(BY_CLUSTER, &one, &two, address);
-    let folder = folder.path().display();
+/// A bootstrap whose control plane is a cluster under TLS, with what `ca` wrote into
+/// `folder`.
+pub(crate) fn by_cluster(
+    folder: &Path,
+    is_mutual: bool,
+    servers: [&Server; 2],
+    control: SocketAddr,
+) -> String {
+    let folder = folder.display();
+    let own = format!(
+        "
+          tls_certificates:
+          - certificate_chain: {{ filename: {folder}/cert.pem }}
+            private_key: {{ filename: {folder}/key.pem }}"
+    );
+    let own = if is_mutual { &*own } else { "" };
     let secure = format!(
         "http2_protocol_options: {{}}
     transport_socket:
@@ -93,28 +99,27 @@ async fn over_a_cluster() {
         '@type': type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext
         sni: localhost
         auto_sni_san_validation: true
-        common_tls_context:
-          tls_certificates:
-          - certificate_chain: {{ filename: {folder}/cert.pem }}
-            private_key: {{ filename: {folder}/key.pem }}
+        common_tls_context:{own}
           validation_context: {{ trusted_ca: {{ filename: {folder}/ca.pem }} }}"
     );
-    routes_come(
-        &text.replace("http2_protocol_options: {}", &secure),
-        control,
-    )
-    .await;
+    let [one, two] = servers;
+    bootstrap(BY_CLUSTER, one, two, control).replace("http2_protocol_options: {}", &secure)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn to_a_target() {
-    let (one, two) = (Server::start("one").await, Server::start("two").await);
-    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
-    ca.write(folder.path(), "proxy.example");
-    let control = Control::start().await;
-    control.serve("v1", "one");
-    let (address, _guard) = guard(&ca, control.address).await;
-    let (port, folder) = (address.port(), folder.path().display());
+/// The same with a target in place of the cluster, and in delta.
+pub(crate) fn by_target(
+    folder: &Path,
+    is_mutual: bool,
+    servers: [&Server; 2],
+    control: SocketAddr,
+) -> String {
+    let (port, folder) = (control.port(), folder.display());
+    let own = format!(
+        "
+                          cert_chain: {{ filename: {folder}/cert.pem }}
+                          private_key: {{ filename: {folder}/key.pem }}"
+    );
+    let own = if is_mutual { &*own } else { "" };
     let source = format!(
         "api_config_source:
                   api_type: DELTA_GRPC
@@ -125,9 +130,33 @@ async fn to_a_target() {
                       stat_prefix: control
                       channel_credentials:
                         ssl_credentials:
-                          root_certs: {{ filename: {folder}/ca.pem }}
-                          cert_chain: {{ filename: {folder}/cert.pem }}
-                          private_key: {{ filename: {folder}/key.pem }}"
+                          root_certs: {{ filename: {folder}/ca.pem }}{own}"
     );
-    routes_come(&bootstrap(&source, &one, &two, one.address), control).await;
+    let [one, two] = servers;
+    // Nothing is there for the cluster.
+    bootstrap(&source, one, two, one.address)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_a_cluster() {
+    let (one, two) = (Server::start("one").await, Server::start("two").await);
+    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
+    ca.write(folder.path(), "proxy.example");
+    let control = Control::start().await;
+    control.serve("v1", "one");
+    let (address, _guard) = guard(&ca, control.address).await;
+    let text = by_cluster(folder.path(), true, [&one, &two], address);
+    routes_come(&text, control).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn to_a_target() {
+    let (one, two) = (Server::start("one").await, Server::start("two").await);
+    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
+    ca.write(folder.path(), "proxy.example");
+    let control = Control::start().await;
+    control.serve("v1", "one");
+    let (address, _guard) = guard(&ca, control.address).await;
+    let text = by_target(folder.path(), true, [&one, &two], address);
+    routes_come(&text, control).await;
 }

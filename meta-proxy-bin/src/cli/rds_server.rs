@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use meta_core::Address;
 use meta_rds::{
-    Problem, SocketSettings,
+    Problem, Severity, SocketSettings,
     server::{RdsServer, RouteDirectory, RouteSnapshot, SnapshotCache, TlsListener},
 };
 use meta_tls::TlsContexts;
@@ -108,5 +108,8 @@ fn announce(address: &Address, snapshot: &RouteSnapshot) {
 }
 
 fn tell(problem: &Problem) {
-    tracing::error!("{}: {problem}", problem.severity);
+    match problem.severity {
+        Severity::Error => tracing::error!("{problem}"),
+        _ => tracing::warn!("{problem}"),
+    }
 }

@@ -12,7 +12,7 @@ use std::{
 use codec_thrift::wire::Parsed;
 use meta_core::Address;
 use meta_proxy::{Proxy, Registry, Running, Workers};
-use meta_rds::{Loader, Source};
+use meta_rds::{Loader, RouteFile, RouteSource, Source, server::RouteDirectory};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, SanType};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
@@ -66,6 +66,39 @@ fn each_loads_without_a_word() {
         let builder = Proxy::builder(registry()).bootstrap(&bootstrap);
         let error = builder.err().map(|error| error.to_string());
         assert_eq!(error, None, "{name}");
+    }
+}
+
+/// The folder for `rds-server` has the table that the proxy asks for, and its clusters
+/// are in the proxy's file.
+#[test]
+fn the_routes_go_together_with_their_bootstrap() {
+    let (_, snapshot) = RouteDirectory::open(folder().join("../routes")).expect("they are good");
+    let names: Vec<_> = snapshot.names().collect();
+    assert_eq!(names, ["greeter", "orders.shop.svc.cluster.local_20880"]);
+    let source = Source::file(folder().join("../routes/greeter.yaml"));
+    let file = RouteFile::read(&source.expect("it can be read")).expect("it is good");
+    assert!(file.notes.is_empty(), "{:?}", file.notes);
+    let table = file.routes[0].table.clone();
+    let (_, text) = files()
+        .into_iter()
+        .find(|(name, _)| name == "live-routes")
+        .expect("it is there");
+    let bootstrap = Loader::new().load(&[Source::new("live-routes", text)]);
+    let bootstrap = bootstrap.expect("it is good");
+    let RouteSource::Rds(rds) = &bootstrap.listeners[0].filter_chains[0].proxy.routes else {
+        panic!("the routes come from elsewhere");
+    };
+    assert_eq!(rds.route_config_name, *table.name());
+    for (_, route) in table.routes() {
+        for to in &route.destinations {
+            let mut clusters = bootstrap.clusters.iter();
+            assert!(
+                clusters.any(|c| c.config.name == to.cluster),
+                "{}",
+                to.cluster
+            );
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod access_log;
 mod admin;
 mod bootstraps;
+mod captured;
 mod cli;
 mod demo;
 mod drain;

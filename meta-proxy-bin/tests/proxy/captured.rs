@@ -4,13 +4,13 @@
 use std::{
     collections::HashMap,
     env, fs,
-    io::{Read, Write},
+    io::Write,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::mpsc::{Receiver, Sender, channel},
     thread,
 };
 
-use codec_thrift::wire::{Form, MessageBuilder, Parsed, Protocol, Transport};
+use codec_thrift::wire::{Form, MessageBuilder, Protocol, Transport};
 use meta_proxy::{Proxy, Registry, meta_rds};
 use meta_rds::{Loader, Severity, Source};
 use serde_json::{Value, json};
@@ -19,6 +19,7 @@ use tempfile::TempDir;
 use crate::{
     http::get,
     program::Program,
+    thrift::read,
     toy::{PATIENCE, loopback},
 };
 
@@ -106,15 +107,6 @@ fn server(name: &'static str, told: &Sender<&'static str>) -> SocketAddr {
         }
     });
     address
-}
-
-fn read(stream: &mut impl Read) -> Option<Parsed> {
-    let mut frame = vec![0; 4];
-    stream.read_exact(&mut frame).ok()?;
-    let length = u32::from_be_bytes(*frame.first_chunk()?) as usize;
-    frame.resize(4 + length, 0);
-    stream.read_exact(&mut frame[4..]).ok()?;
-    Parsed::read(&frame)
 }
 
 /// A call with info headers; which server answered, what `foo` was there, and what

@@ -34,7 +34,8 @@ fn serve(mut stream: TcpStream, name: &str) {
     }
 }
 
-fn read(stream: &mut impl Read) -> Option<Parsed> {
+/// The next message of a connection, framed or with a header.
+pub(crate) fn read(stream: &mut impl Read) -> Option<Parsed> {
     let mut frame = vec![0; 4];
     stream.read_exact(&mut frame).ok()?;
     let length = u32::from_be_bytes(*frame.first_chunk()?) as usize;

@@ -22,7 +22,7 @@ def nonsense(stage):
         traffic.moves_to("v1")
         Scene(stage, control, proxy, traffic).play()
         expect_connections(proxy)
-    assert control.count("open") == 1
+    control.expect_count("open", 1)
     proxy.expect_accepted()
 
 

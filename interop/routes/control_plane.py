@@ -56,9 +56,16 @@ class ControlPlane(Process):
                 if line.startswith(beginning) and part in line:
                     return line
             place = len(self._said)
+            self._said.append(self._next(f"{beginning}{part}"))
+
+    def _next(self, awaited):
+        try:
             line = self.line(15)
-            assert line is not None, "the control plane is gone"
-            self._said.append(line)
+        except AssertionError:
+            said = self._said[-3:]
+            raise AssertionError(f"the proxy does not say {awaited!r}, but {said}") from None
+        assert line is not None, "the control plane is gone"
+        return line
 
     def hear_ack(self, version=None):
         """A response was taken: this version, or in delta the last."""
@@ -77,6 +84,10 @@ class ControlPlane(Process):
         """How often clients said something that begins so, from the start."""
         self._catch_up()
         return sum(line.startswith(beginning) for line in self._said)
+
+    def expect_count(self, beginning, count):
+        found = self.count(beginning)
+        assert found == count, f"the proxy said {beginning!r} {found} times, not {count}"
 
     def stall(self):
         self.send_signal(signal.SIGSTOP)

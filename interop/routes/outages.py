@@ -48,7 +48,7 @@ def killed(stage):
             serve(control, f"{number}", answer)
             traffic.moves_to(answer)
         control.hear_ack()
-        assert control.count("open") == 1
+        control.expect_count("open", 1)
         expect_connections(proxy)
     assert proxy.counted("shop", "shop")["config_reload"] == 4
     proxy.expect_accepted()
@@ -108,7 +108,7 @@ def stalled_on_the_way(stage):
         relay.release()
         traffic.moves_to("v2")
         expect_connections(proxy)
-    assert control.count("open") == 1
+    control.expect_count("open", 1)
 
 
 def cut(stage):

@@ -22,7 +22,7 @@ def certificate_replaced(stage):
     proxy = stage.proxy(live=False)
     wait_for_failures(proxy)
     expect_closed(proxy)
-    assert control.count("open") == 0
+    control.expect_count("open", 0)
     folder.show(parties.client_identity(parties.authority))
     proxy.wait_live()
     with stage.traffic(proxy) as traffic:
@@ -50,7 +50,7 @@ def other_server(stage):
     proxy = stage.proxy(live=False)
     wait_for_failures(proxy)
     expect_closed(proxy)
-    assert control.count("open") == 0
+    control.expect_count("open", 0)
     control.kill()
     serving(stage)
     proxy.wait_live()

@@ -29,7 +29,7 @@ def before_the_control_plane(stage):
 
 
 def expect_closed(proxy):
-    assert not proxy.is_live()
+    assert not proxy.is_live(), "it is ready without routes"
     with socket.socket() as probe:
         failure = probe.connect_ex((HOST, proxy.port))
     assert failure, "a listener without routes lets clients connect"
@@ -60,11 +60,12 @@ def unknown_name(stage):
     if stage.way.is_delta:
         control.hear("ask shop")
         proxy.wait_connected()
+        proxy.expect_counts()
     else:
         control.hear_ack("1")
         proxy.expect_counts(update_empty=1, update_success=1)
     expect_closed(proxy)
-    assert control.count("nack") == 0
+    control.expect_count("nack", 0)
     control.serve("2", table("other", to("v2")), table("shop", to("v1")))
     proxy.wait_live()
     with stage.traffic(proxy) as traffic:
@@ -80,12 +81,12 @@ def ended_while_it_waits(stage):
         else:
             control.kill()
         proxy = stage.proxy(live=False)
-        time.sleep(0.3)
+        proxy.wait_connected(stalls)
         end(proxy)
 
 
 def ended_while_it_stalls(stage):
-    """Requests are served to the end."""
+    """With routes that were there before."""
     control = stage.control_plane()
     control.serve("1", table("shop", to("v1")))
     proxy = stage.proxy()

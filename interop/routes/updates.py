@@ -43,8 +43,8 @@ def updated(stage):
         proxy.expect_counts(update_success=success, config_reload=3, update_failure=0)
         traffic.goes_on()
         expect_connections(proxy, count=2)
-    assert control.count("open") == 1
-    assert control.count("nack") == 0
+    control.expect_count("open", 1)
+    control.expect_count("nack", 0)
     proxy.expect_accepted()
 
 
@@ -177,8 +177,8 @@ def several_tables(stage):
             assert proxy.counted(name, name)["config_reload"] == reloads
             proxy.expect_accepted(table=name)
             expect_connections(proxy, name)
-    assert control.count("open") == 1
-    assert control.count("nack") == 0
+    control.expect_count("open", 1)
+    control.expect_count("nack", 0)
 
 
 IN_PLAIN_TEXT = [updated_often, by_conditions, by_weight, several_tables]

@@ -74,7 +74,7 @@ def refused(stage):
     # In state of the world each may have come more than once, since it is sent again at once.
     assert found["update_rejected"] >= len(WRONG), found
     assert not stage.way.is_delta or found["update_rejected"] == len(WRONG), found
-    assert control.count("open") == 1
+    control.expect_count("open", 1)
 
 
 def insisted_on(stage):

@@ -17,8 +17,7 @@ class ControlPlane(Process):
     def __init__(self, place, tls=None, mutual=False, by_hand=False):
         self._said = []
         self._mark = 0
-        address = f"{HOST}:{place}" if isinstance(place, int) else f"unix:{place}"
-        command = [PROGRAM, "-listen", address]
+        command = [PROGRAM, "-listen", at(place)]
         command += ["-tls", tls] if tls else []
         command += ["-mutual"] if mutual else []
         command += ["-by-hand"] if by_hand else []
@@ -106,14 +105,20 @@ class ControlPlane(Process):
 class RdsServer(Process):
     """`meta-proxy rds-server`."""
 
-    def __init__(self, command, folder, port):
-        listen = f"{HOST}:{port}"
-        super().__init__(
-            "rds-server", [*command, "rds-server", "--routes", folder, "--listen", listen]
-        )
+    def __init__(self, command, folder, place, tls=None, mutual=False):
+        command = [*command, "rds-server", "--routes", folder, "--listen", at(place)]
+        if tls:
+            chain, key, authority = tls.files
+            command += ["--tls-cert", chain, "--tls-key", key]
+            command += ["--client-ca", authority] if mutual else []
+        super().__init__("rds-server", command)
 
     def wait_ready(self):
         self.wait_line("serving routes on")
+
+
+def at(place):
+    return f"{HOST}:{place}" if isinstance(place, int) else f"unix:{place}"
 
 
 def table(name, *routes):

@@ -3,9 +3,10 @@
 import json
 import os
 
-from harness import wait_until
-from routes.control_plane import RdsServer, table, to
-from routes.stage import SHOP, expect_connections
+from bootstrap import bootstrap_of, filter_chain, listener
+from harness import free_port, wait_until
+from routes.control_plane import table, to
+from routes.stage import SHOP, LiveProxy, expect_connections
 
 NAME = "shop.json"
 # Files that are wrong, and what is said of them.
@@ -70,11 +71,7 @@ def served(stage, kind):
     """By `meta-proxy rds-server`, which is restarted at last."""
     folder = kind(stage.folder())
     folder.write(json.dumps(http("v1")))
-
-    def server():
-        return stage.start(lambda: RdsServer(stage.command, folder.path, stage.place))
-
-    control = server()
+    control = stage.rds_server(folder.path)
     proxy = stage.proxy()
     with stage.traffic(proxy) as traffic:
         traffic.moves_to("v1")
@@ -89,7 +86,7 @@ def served(stage, kind):
         control.kill()
         proxy.wait_connected(False)
         folder.write(json.dumps(http("v2")))
-        server()
+        stage.rds_server(folder.path)
         traffic.moves_to("v2")
         expect_connections(proxy)
 
@@ -133,5 +130,61 @@ def read(stage, kind):
         expect_connections(proxy)
 
 
+def watched_by_rename(stage):
+    watched(stage, Folder)
+
+
+def watched_as_config_map(stage):
+    watched(stage, ConfigMap)
+
+
+def watched(stage, kind):
+    """The bootstrap itself, of which routes and endpoints are followed (`run --watch`)."""
+    folder = kind(stage.folder())
+    admin = stage.folder() / "admin.sock"
+
+    def write(port, route, **instead):
+        chain = filter_chain("thrift", [(None, route)], stat_prefix="shop")
+        listeners = [listener("shop", port, [chain])]
+        folder.write(json.dumps(bootstrap_of(listeners, admin, stage.clusters(**instead))))
+
+    def make():
+        port = free_port()
+        write(port, "v1")
+        flags = ["run", "-c", folder.file, "--watch"]
+        return LiveProxy({"shop": port}, admin, [*stage.command, *flags])
+
+    proxy = stage.start(make)
+    proxy.wait_live()
+
+    def expect_updates(success, rejected):
+        want = [success, rejected]
+
+        def got():
+            stats = proxy.stats()
+            return [stats[f"bootstrap.update_{name}"] for name in ("success", "rejected")]
+
+        wait_until(lambda: got() == want, lambda: f"updates counted: {got()}, not {want}")
+
+    with stage.traffic(proxy) as traffic:
+        traffic.moves_to("v1")
+        write(proxy.port, "v2")
+        traffic.moves_to("v2")
+        expect_updates(1, 0)
+        folder.write('{"static_resources": ')
+        expect_updates(1, 1)
+        # Another port takes a restart: nothing is taken, the routes neither.
+        write(free_port(), "v1")
+        expect_updates(1, 2)
+        traffic.goes_on()
+        write(proxy.port, "v1")
+        traffic.moves_to("v1")
+        # Other endpoints.
+        write(proxy.port, "v1", v1="v2")
+        traffic.moves_to("v2")
+        expect_updates(3, 2)
+        expect_connections(proxy)
+
+
 SERVED = [served_by_rename, served_as_config_map]
-READ = [read_by_rename, read_as_config_map]
+READ = [read_by_rename, read_as_config_map, watched_by_rename, watched_as_config_map]

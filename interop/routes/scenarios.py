@@ -3,7 +3,7 @@
 from harness import for_each
 from routes import by_hand, files, many, outages, secure, starts, updates, wrong
 from routes.stage import Backends, Stage
-from routes.ways import ALL, API_TYPES, PLAIN, UNIX, Way
+from routes.ways import ALL, API_TYPES, FILES, PLAIN, UNIX, Way
 
 
 def run(proxy, report, options):
@@ -44,6 +44,6 @@ SCENARIOS = [
     (wrong.refused, PLAIN),
     (by_hand.nonsense, PLAIN),
     *((scenario, secure.WAYS) for scenario in secure.SCENARIOS),
-    *((scenario, PLAIN) for scenario in files.SERVED),
-    *((scenario, PLAIN[:1]) for scenario in files.READ),
+    *((scenario, PLAIN + UNIX[:1] + SECURE[1:]) for scenario in files.SERVED),
+    *((scenario, FILES) for scenario in files.READ),
 ]

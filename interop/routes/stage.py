@@ -10,7 +10,7 @@ from bootstrap import bootstrap_of, cluster, filter_chain, listener
 from harness import Bench, Proxy, free_port, wait_until
 from languages import HEADER, go
 from processes import Server
-from routes.control_plane import ControlPlane
+from routes.control_plane import ControlPlane, RdsServer
 from routes.traffic import Traffic
 
 # Of the servers; each answers with its name.
@@ -175,9 +175,17 @@ class Stage(Bench):
 
     def control_plane(self, folder=None, by_hand=False):
         """Starts it, where the last one was."""
+        return self.start(lambda: ControlPlane(self.place, *self._secured(folder), by_hand))
+
+    def rds_server(self, folder):
+        """Starts it, with the files of the folder."""
+        secured = self._secured()
+        return self.start(lambda: RdsServer(self.command, folder, self.place, *secured))
+
+    def _secured(self, folder=None):
+        """The files of a control plane, if it speaks TLS, and whether clients have some."""
         tls = (folder or self.parties.server) if self.way.tls else None
-        mutual = self.way.tls == "mutual"
-        return self.start(lambda: ControlPlane(self.place, tls, mutual, by_hand))
+        return tls, self.way.tls == "mutual"
 
     def proxy(self, listeners=SHOP, via=None, fetch_timeout=0, live=True):
         """A proxy whose listeners ask for tables. `via` is where it finds the control
@@ -190,9 +198,13 @@ class Stage(Bench):
             proxy.wait_live()
         return proxy
 
+    def clusters(self, **instead):
+        """Those of the servers; another server may stand in for one."""
+        ports = self.backends.ports
+        return [cluster(name, [ports[instead.get(name, name)]]) for name in ports]
+
     def proxy_of(self, listeners, source, more=()):
         """A proxy of these listeners, with their tables out of that source."""
-        clusters = [cluster(name, [port]) for name, port in self.backends.ports.items()]
 
         def make():
             folder = self.folder()
@@ -205,7 +217,7 @@ class Stage(Bench):
                 for name, table in listeners.items()
             ]
             path = folder / "bootstrap.json"
-            path.write_text(json.dumps(bootstrap_of(made, admin, [*clusters, *more])))
+            path.write_text(json.dumps(bootstrap_of(made, admin, [*self.clusters(), *more])))
             flags = ["--drain-time-s", "3"]
             return LiveProxy(ports, admin, [*self.command, "run", "-c", path, *flags])
 

@@ -62,6 +62,8 @@ class Way(NamedTuple):
 
 
 CLIENTS = ("envoy_grpc", "google_grpc")
+# There is no control plane.
+FILES = [Way("files", "", "")]
 PLAIN = [Way(mode) for mode in API_TYPES]
 UNIX = [Way(mode, "envoy_grpc", "unix") for mode in API_TYPES]
 ALL = [

@@ -24,32 +24,48 @@ PROXY_PROTOCOL = {
 
 
 def bootstrap(port, admin, chains, clusters, listener_filters=()):
+    listeners = [listener("interop", port, chains, listener_filters)]
+    return bootstrap_of(listeners, admin, clusters)
+
+
+def bootstrap_of(listeners, admin, clusters):
     return {
+        "node": {"id": "interop", "cluster": "interop"},
         "admin": {"address": address(admin)},
-        "static_resources": {
-            "listeners": [
-                {
-                    "name": "interop",
-                    "address": address(port),
-                    "listener_filters": list(listener_filters),
-                    "filter_chains": chains,
-                }
-            ],
-            "clusters": clusters,
-        },
+        "static_resources": {"listeners": listeners, "clusters": clusters},
     }
 
 
-def address(port):
-    return {"socket_address": {"address": HOST, "port_value": port}}
+def listener(name, port, chains, listener_filters=()):
+    return {
+        "name": name,
+        "address": address(port),
+        "listener_filters": list(listener_filters),
+        "filter_chains": chains,
+    }
 
 
-def filter_chain(protocol, routes, socket=None, match=None, access_log=None, multiplexing=False):
-    """A filter chain. Routes are names of clusters by conditions, None for any request.
-    Statistics stand where those of `quick` do."""
+def address(place):
+    """A port, or the path of a unix socket."""
+    if isinstance(place, int):
+        return {"socket_address": {"address": HOST, "port_value": place}}
+    return {"pipe": {"path": str(place)}}
+
+
+def filter_chain(
+    protocol,
+    routes,
+    socket=None,
+    match=None,
+    access_log=None,
+    multiplexing=False,
+    stat_prefix="quick",
+):
+    """A filter chain. Routes are names of clusters by conditions, None for any request, or
+    tell where they come from (`rds`). Statistics stand where those of `quick` do."""
     proxy = {
         "@type": META_PROTOCOL,
-        "stat_prefix": "quick",
+        "stat_prefix": stat_prefix,
         "protocol": {
             "name": protocol,
             "codec": {
@@ -61,7 +77,11 @@ def filter_chain(protocol, routes, socket=None, match=None, access_log=None, mul
             },
             "multiplexing": multiplexing,
         },
-        "route_config": {
+    }
+    if isinstance(routes, dict):
+        proxy["rds"] = routes
+    else:
+        proxy["route_config"] = {
             "name": "all",
             "routes": [
                 {
@@ -71,8 +91,7 @@ def filter_chain(protocol, routes, socket=None, match=None, access_log=None, mul
                 }
                 for condition, cluster in routes
             ],
-        },
-    }
+        }
     if access_log:
         path, format = access_log
         proxy["access_log"] = [
@@ -93,8 +112,8 @@ def filter_chain(protocol, routes, socket=None, match=None, access_log=None, mul
     return made
 
 
-def cluster(name, ports, socket=None):
-    endpoints = [{"endpoint": {"address": address(port)}} for port in ports]
+def cluster(name, places, socket=None):
+    endpoints = [{"endpoint": {"address": address(place)}} for place in places]
     made = {
         "name": name,
         "type": "STATIC",

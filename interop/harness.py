@@ -75,9 +75,21 @@ class Process:
     def wait_ready(self):
         """Returns when the process serves; one that only asks is ready at once."""
 
+    def logged(self, part):
+        """How many lines of the log have this in them, those of others by its name too."""
+        log = Path(self._log.name).read_text()
+        return sum(part in line for line in log.splitlines())
+
     def write(self, line):
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
+
+    @property
+    def pid(self):
+        return self._child.pid
+
+    def send_signal(self, number):
+        self._child.send_signal(number)
 
     def terminate(self):
         self._child.terminate()
@@ -125,12 +137,18 @@ class Proxy(Process):
         self._get("/ready")
 
     def _get(self, path):
-        connection = http.client.HTTPConnection(self._admin, timeout=5)
-        with contextlib.closing(connection):
+        status, body = self._ask(path)
+        assert status == 200, f"{path} answers {status}"
+        return body
+
+    def _ask(self, path):
+        with contextlib.closing(self._connection()) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
-            assert response.status == 200, f"{path} answers {response.status}"
-            return response.read().decode()
+            return response.status, response.read().decode()
+
+    def _connection(self):
+        return http.client.HTTPConnection(self._admin, timeout=5)
 
     def stats(self):
         lines = (line.partition(": ") for line in self._get("/stats").splitlines())
@@ -264,6 +282,11 @@ class Report:
             else:
                 self.failed += 1
                 print(f"FAIL {label}: {' '.join(error.split())}", flush=True)
+
+    def tell(self, text):
+        """Something of a case, for people to read."""
+        with self._lock:
+            print(f"     {text}", flush=True)
 
     def skip(self, label, reason):
         with self._lock:

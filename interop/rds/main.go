@@ -3,196 +3,142 @@
 //
 //	set VERSION NAME=CLUSTER...   serve these tables, of one route each
 //	raw VERSION NAME KIND         serve a table that is wrong: nohost, twohosts, noaction
-//	stop | start                  stop serving, or serve again on the same port
+//	serve VERSION TABLES          serve these tables, a list in JSON
+//	send RESPONSE                 say this on the last stream; only with -by-hand
+//	stop | start                  stop serving, or serve again at the same address
 //	stall | resume                leave requests unread, or read on
 //
 // Lines out: `listening ADDRESS`, `done COMMAND`, `open`, `closed`,
-// `ack VERSION NONCE`, `nack REASON`, `ask NAME,NAME`.
+// `ack VERSION NONCE`, `nack REFUSAL` in JSON, `ask NAME,NAME`.
 package main
 
 import (
 	"bufio"
 	"context"
+	"encoding/json"
+	"flag"
 	"fmt"
 	"net"
 	"os"
 	"strings"
-	"sync"
 
-	core "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	route "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	discovery "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	routes "github.com/envoyproxy/go-control-plane/envoy/service/route/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
-	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
-	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
 )
 
-// every node is served the same.
-type everyone struct{}
-
-func (everyone) ID(*core.Node) string { return "everyone" }
-
-type plane struct {
-	cache   cache.SnapshotCache
+// control is the server of either kind of control plane.
+type control struct {
+	*log
+	*plane
+	hand    *hand
 	address string
+	tls     credentials.TransportCredentials
 	grpc    *grpc.Server
-	stalled sync.Mutex
-	output  sync.Mutex
 }
 
-func (p *plane) say(format string, arguments ...any) {
-	p.output.Lock()
-	defer p.output.Unlock()
-	fmt.Printf(format+"\n", arguments...)
-}
-
-func (p *plane) callbacks() server.Callbacks {
-	return server.CallbackFuncs{
-		StreamOpenFunc: func(context.Context, int64, string) error {
-			p.say("open")
-			return nil
-		},
-		StreamClosedFunc: func(int64, *core.Node) { p.say("closed") },
-		StreamRequestFunc: func(_ int64, request *discovery.DiscoveryRequest) error {
-			p.stalled.Lock()
-			p.stalled.Unlock()
-			switch {
-			case request.ErrorDetail != nil:
-				p.say("nack %s", oneLine(request.ErrorDetail.Message))
-			case request.ResponseNonce != "":
-				p.say("ack %s %s", request.VersionInfo, request.ResponseNonce)
-			default:
-				p.say("ask %s", strings.Join(request.ResourceNames, ","))
-			}
-			return nil
-		},
-		DeltaStreamOpenFunc: func(context.Context, int64, string) error {
-			p.say("open")
-			return nil
-		},
-		DeltaStreamClosedFunc: func(int64, *core.Node) { p.say("closed") },
-		StreamDeltaRequestFunc: func(_ int64, request *discovery.DeltaDiscoveryRequest) error {
-			p.stalled.Lock()
-			p.stalled.Unlock()
-			switch {
-			case request.ErrorDetail != nil:
-				p.say("nack %s", oneLine(request.ErrorDetail.Message))
-			case request.ResponseNonce != "":
-				p.say("ack - %s", request.ResponseNonce)
-			default:
-				p.say("ask %s", strings.Join(request.ResourceNamesSubscribe, ","))
-			}
-			return nil
-		},
+func (c *control) start() error {
+	network, address := "tcp", c.address
+	if path, ok := strings.CutPrefix(c.address, "unix:"); ok {
+		network, address = "unix", path
+		// What a killed one has left.
+		_ = os.Remove(path)
 	}
-}
-
-func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }
-
-func (p *plane) start() error {
-	listener, err := net.Listen("tcp", p.address)
+	listener, err := net.Listen(network, address)
 	if err != nil {
 		return err
 	}
-	p.address = listener.Addr().String()
-	p.grpc = grpc.NewServer()
-	service := server.NewServer(context.Background(), p.cache, p.callbacks())
-	routes.RegisterRouteDiscoveryServiceServer(p.grpc, service)
-	discovery.RegisterAggregatedDiscoveryServiceServer(p.grpc, service)
-	serving := p.grpc
+	if network == "tcp" {
+		c.address = listener.Addr().String()
+	}
+	var options []grpc.ServerOption
+	if c.tls != nil {
+		options = append(options, grpc.Creds(c.tls))
+	}
+	c.grpc = grpc.NewServer(options...)
+	if c.hand != nil {
+		routes.RegisterRouteDiscoveryServiceServer(c.grpc, c.hand)
+	} else {
+		service := server.NewServer(context.Background(), c.cache, c.plane.callbacks())
+		routes.RegisterRouteDiscoveryServiceServer(c.grpc, service)
+		discovery.RegisterAggregatedDiscoveryServiceServer(c.grpc, service)
+	}
+	serving := c.grpc
 	go func() { _ = serving.Serve(listener) }()
-	p.say("listening %s", p.address)
+	c.say("listening %s", c.address)
 	return nil
 }
 
-func to(name, cluster string) *route.RouteConfiguration {
-	return &route.RouteConfiguration{
-		Name: name,
-		VirtualHosts: []*route.VirtualHost{{
-			Name:    "dummy",
-			Domains: []string{"*"},
-			Routes: []*route.Route{{
-				Name:  "all",
-				Match: &route.RouteMatch{PathSpecifier: &route.RouteMatch_Prefix{Prefix: "/"}},
-				Action: &route.Route_Route{Route: &route.RouteAction{
-					ClusterSpecifier: &route.RouteAction_Cluster{Cluster: cluster},
-				}},
-			}},
-		}},
-	}
-}
-
-func wrong(name, kind string) *route.RouteConfiguration {
-	table := to(name, "nowhere")
-	switch kind {
-	case "nohost":
-		table.VirtualHosts = nil
-	case "twohosts":
-		table.VirtualHosts = append(table.VirtualHosts, table.VirtualHosts[0])
-	case "noaction":
-		table.VirtualHosts[0].Routes[0].Action = nil
-	}
-	return table
-}
-
-func (p *plane) set(version string, tables []types.Resource) error {
-	snapshot, err := cache.NewSnapshot(version, map[resource.Type][]types.Resource{
-		resource.RouteType: tables,
-	})
-	if err != nil {
-		return err
-	}
-	return p.cache.SetSnapshot(context.Background(), "everyone", snapshot)
-}
-
-func (p *plane) command(words []string) error {
-	switch words[0] {
+func (c *control) command(line string) error {
+	command, rest, _ := strings.Cut(line, " ")
+	words := strings.Fields(rest)
+	switch command {
 	case "set":
-		var tables []types.Resource
-		for _, word := range words[2:] {
-			name, cluster, _ := strings.Cut(word, "=")
-			tables = append(tables, to(name, cluster))
-		}
-		return p.set(words[1], tables)
+		return c.set(words[0], words[1:])
 	case "raw":
-		return p.set(words[1], []types.Resource{wrong(words[2], words[3])})
+		return c.setWrong(words[0], words[1], words[2])
+	case "serve":
+		version, tables, _ := strings.Cut(rest, " ")
+		return c.serve(version, []byte(tables))
+	case "send":
+		var said response
+		if err := json.Unmarshal([]byte(rest), &said); err != nil {
+			return err
+		}
+		return c.hand.send(said)
 	case "stop":
-		p.grpc.Stop()
+		c.grpc.Stop()
 		return nil
 	case "start":
-		return p.start()
+		return c.start()
 	case "stall":
-		p.stalled.Lock()
+		c.stalled.Lock()
 		return nil
 	case "resume":
-		p.stalled.Unlock()
+		c.stalled.Unlock()
 		return nil
 	}
-	return fmt.Errorf("no such command: %s", words[0])
+	return fmt.Errorf("no such command: %s", command)
 }
 
 func main() {
-	p := &plane{
-		cache:   cache.NewSnapshotCache(false, everyone{}, nil),
-		address: "127.0.0.1:0",
+	address := flag.String("listen", "127.0.0.1:0", "IP:PORT or unix:PATH")
+	folder := flag.String("tls", "", "speak TLS, with the files of this folder")
+	mutual := flag.Bool("mutual", false, "ask clients for certificates")
+	byHand := flag.Bool("by-hand", false, "say nothing but what is sent by hand")
+	flag.Parse()
+
+	c := &control{log: &log{}, address: *address}
+	c.plane = newPlane(c.log)
+	if *byHand {
+		c.hand = newHand(c.log)
 	}
-	if err := p.start(); err != nil {
+	var err error
+	if *folder != "" {
+		c.tls, err = secure(*folder, *mutual)
+	}
+	if err == nil {
+		err = c.start()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+
 	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
-		words := strings.Fields(lines.Text())
-		if len(words) == 0 {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
 			continue
 		}
-		if err := p.command(words); err != nil {
+		if err := c.command(line); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
-		p.say("done %s", words[0])
+		command, _, _ := strings.Cut(line, " ")
+		c.say("done %s", command)
 	}
 }

@@ -336,6 +336,8 @@ impl ProxyBuilder {
             }
         }
         let dispatcher = supervisor.start_workers(&workers).await?;
+        // Control planes may wait for a certificate that is put in its place.
+        supervisor.watch_secrets(tls);
         supervisor.discover(resolver, warm_up).await;
         supervisor.fetch_routes(dialer).await;
         for (index, opening) in openings.into_iter().enumerate() {
@@ -351,7 +353,6 @@ impl ProxyBuilder {
                 }
             }
         }
-        supervisor.watch_secrets(tls);
         if let Some(file) = file {
             supervisor.watch_bootstrap(file);
         }

@@ -297,13 +297,18 @@ impl Stranger {
 }
 
 fn status(reason: &str) -> Status {
+    Status {
+        code: INTERNAL,
+        message: cut(reason).to_owned(),
+        details: Vec::new(),
+    }
+}
+
+/// As much of a reason as is told.
+fn cut(reason: &str) -> &str {
     let mut end = reason.len().min(MAX_REASON);
     while !reason.is_char_boundary(end) {
         end -= 1;
     }
-    Status {
-        code: INTERNAL,
-        message: reason.get(..end).unwrap_or_default().to_owned(),
-        details: Vec::new(),
-    }
+    reason.get(..end).unwrap_or_default()
 }

@@ -60,8 +60,8 @@ async fn routes_stay_whatever_comes() {
     }
     assert_eq!(watch.status().state, RdsState::Refused);
     let refused = watch.status().refused.expect("what was refused");
-    assert_eq!(refused.version, "4");
-    assert!(refused.reason.contains("there is no action"), "{refused:?}");
+    assert_eq!(refused.version, "5");
+    assert!(refused.reason.contains("cannot be decoded"), "{refused:?}");
     assert_eq!(watch.status().version, "1");
 
     // No change, and no refusal: nothing, another name, the same again.
@@ -86,7 +86,7 @@ async fn routes_stay_whatever_comes() {
     assert!(nack.error_detail.is_some());
 
     assert_eq!(watch.stats().config_reload, 1);
-    assert_eq!(watch.stats().update_rejected, 3);
+    assert_eq!(watch.stats().update_rejected, 4);
     assert_eq!(watch.stats().update_empty, 1);
     talk.say(response("7", &to("a", "y"))).await;
     assert_eq!(next(&mut watch).await, "y");

@@ -18,9 +18,10 @@ import (
 
 func main() {
 	form := wire.Flags()
+	name := flag.String("name", "go", "what it calls itself")
 	flag.Parse()
 
-	handler := &handler{notified: map[string]int32{}}
+	handler := &handler{name: *name, notified: map[string]int32{}}
 	processor := thrift.NewTMultiplexedProcessor()
 	services := suite.NewSuiteProcessor(handler)
 	services.AddToProcessorMap(untyped.Method, echoUntyped{})
@@ -41,12 +42,13 @@ func main() {
 }
 
 type handler struct {
+	name     string
 	mu       sync.Mutex
 	notified map[string]int32
 }
 
-func (*handler) Ping(context.Context) error           { return nil }
-func (*handler) Name(context.Context) (string, error) { return "go", nil }
+func (*handler) Ping(context.Context) error             { return nil }
+func (h *handler) Name(context.Context) (string, error) { return h.name, nil }
 
 func (*handler) EchoBool(_ context.Context, v bool) (bool, error)         { return v, nil }
 func (*handler) EchoI8(_ context.Context, v int8) (int8, error)           { return v, nil }

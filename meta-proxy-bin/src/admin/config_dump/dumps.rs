@@ -142,11 +142,13 @@ fn live_routes(shared: &Shared) -> Vec<Item> {
         if !status.version.is_empty() {
             value["version_info"] = status.version.as_str().into();
         }
-        if let Some(updated) = status.last_updated
-            && let Some(chain) = shared.plan.chains().nth(chain)
-        {
-            let routes = render_routes(&chain.routes.current());
+        if let Some(chain) = shared.plan.chains().nth(chain) {
+            let mut routes = render_routes(&chain.routes.current());
+            // Before the first there is none, which has no name.
+            routes["name"] = (*status.name).into();
             value["route_config"] = with_type(ROUTES, routes);
+        }
+        if let Some(updated) = status.last_updated {
             value["last_updated"] = Updated::at(updated).to_string().into();
         }
         if let Some(refused) = &status.refused {

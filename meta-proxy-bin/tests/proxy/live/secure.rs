@@ -1,6 +1,6 @@
 //! Control planes under mutual TLS.
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{fs, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use meta_proxy::meta_tls::{
     CertificateConfig, DataSource, HandshakeLimits, Handshakes, ServerTls, ServerTlsConfig,
@@ -11,11 +11,13 @@ use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
 
-use super::{BY_CLUSTER, Control, bootstrap, counted, start};
+use super::{BY_CLUSTER, Control, bootstrap, builder, counted, start, with_admin};
 use crate::{
-    toy::{Client, Server, loopback},
+    http::get_async,
+    toy::{Client, PATIENCE, Server, loopback},
     upstream_tls::Ca,
 };
 
@@ -147,6 +149,42 @@ async fn over_a_cluster() {
     let (address, _guard) = guard(&ca, control.address).await;
     let text = by_cluster(folder.path(), true, [&one, &two], address);
     routes_come(&text, control).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_that_is_mended_before_there_are_routes() {
+    let (one, two) = (Server::start("one").await, Server::start("two").await);
+    let (ca, folder) = (Ca::new(), TempDir::new().expect("a folder"));
+    // Nobody trusts who issued it.
+    Ca::new().write(folder.path(), "proxy.example");
+    fs::write(folder.path().join("ca.pem"), &ca.pem).expect("it can be written");
+    let control = Control::start().await;
+    control.serve("v1", "one");
+    let (address, _guard) = guard(&ca, control.address).await;
+    let text = by_cluster(folder.path(), true, [&one, &two], address);
+    let source = "initial_fetch_timeout: 0s\n                resource_api_version: V3";
+    let text = text.replacen("resource_api_version: V3", source, 1);
+    let (builder, admin) = with_admin(builder(&text));
+    let starting = tokio::spawn(builder.start());
+    let failed = async {
+        let none = "rds.shop.update_failure: 0";
+        loop {
+            let stats = get_async(admin, "/stats").await.body;
+            if stats.contains("rds.shop.update_failure") && !stats.contains(none) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, failed).await.expect("it is refused");
+    assert!(!starting.is_finished());
+    ca.write(folder.path(), "proxy.example");
+    let running = timeout(PATIENCE, starting).await.expect("in time");
+    let running = running.expect("no panic").expect("it starts");
+    let mut client = Client::connect(&running).await;
+    assert_eq!(client.call("hello").await, "one");
+    drop(running);
+    control.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

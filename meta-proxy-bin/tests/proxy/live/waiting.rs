@@ -56,7 +56,9 @@ async fn what_takes_too_long_is_not_waited_for() {
     let source = "initial_fetch_timeout: 0.05s\n                resource_api_version: V3";
     let text = text.replacen("resource_api_version: V3", source, 1);
     let (running, admin) = start(&text).await;
-    assert_eq!(dumped(admin).await["client_status"], "TIMEOUT");
+    let waited_for = dumped(admin).await;
+    assert_eq!(waited_for["client_status"], "TIMEOUT");
+    assert_eq!(waited_for["route_config"]["name"], "shop");
     let mut client = Client::connect(&running).await;
     assert_eq!(client.call("hello").await, "the proxy");
     control.serve("v1", "one");

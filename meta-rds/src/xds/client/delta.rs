@@ -22,23 +22,29 @@ impl<V> Subscription<V> {
         let contents = digest(bodies);
         let version = raw.system_version_info;
         let is_empty = raw.resources.is_empty() && raw.removed_resources.is_empty();
-        let mut reasons = Vec::new();
+        let mut unreadable = Vec::new();
+        let mut twice = Vec::new();
         let mut incoming = Vec::with_capacity(raw.resources.len());
         let mut names = HashSet::new();
-        let mut is_ambiguous = false;
         for (index, wrapper) in raw.resources.into_iter().enumerate() {
             match Incoming::from_wrapper(wrapper, self.kind.type_url) {
                 Ok(resource) if !names.insert(resource.name.clone()) => {
-                    is_ambiguous = true;
                     let name = &resource.name;
-                    reasons.push(format!("resources[{index}]: {name:?} is there twice"));
+                    twice.push(format!("resources[{index}]: {name:?} is there twice"));
                 }
                 Ok(resource) => incoming.push(resource),
-                Err(reason) => reasons.push(format!("resources[{index}]: {reason}")),
+                Err(reason) => unreadable.push(format!("resources[{index}]: {reason}")),
             }
         }
+        self.tell_unreadable(&version, &unreadable, &names, events);
+        let mut reasons = unreadable;
         // Which of two is meant is anyone's guess: nothing is taken.
-        if !is_ambiguous {
+        if !twice.is_empty() {
+            for resource in &incoming {
+                self.tell_refused(&resource.name, &version, &twice, events);
+            }
+            reasons.extend(twice);
+        } else {
             for resource in incoming {
                 reasons.extend(self.take(resource, &version, now, events).err());
             }

@@ -25,12 +25,12 @@ impl<V> Subscription<V> {
         } = raw;
         let contents = digest(resources.iter().map(|any| &*any.value));
         let is_empty = resources.is_empty();
-        let mut reasons = Vec::new();
+        let mut unreadable = Vec::new();
         let mut incoming = Vec::with_capacity(resources.len());
         for (index, any) in resources.into_iter().enumerate() {
             match Incoming::from_any(any, self.kind.type_url) {
                 Ok(resource) => incoming.push(resource),
-                Err(reason) => reasons.push(format!("resources[{index}]: {reason}")),
+                Err(reason) => unreadable.push(format!("resources[{index}]: {reason}")),
             }
         }
         // Of two by one name the last counts.
@@ -38,6 +38,8 @@ impl<V> Subscription<V> {
         incoming.reverse();
         incoming.retain(|resource| names.insert(resource.name.clone()));
         incoming.reverse();
+        self.tell_unreadable(&version, &unreadable, &names, events);
+        let mut reasons = unreadable;
         for resource in incoming {
             reasons.extend(self.take(resource, &version, now, events).err());
         }

@@ -1,12 +1,13 @@
 //! The resources of one type that are asked for.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 
+use super::cut;
 use crate::xds::{Event, EventKind, ResourceType};
 
 /// What is asked of one type, what of it is there, and what is owed to the server.
@@ -189,6 +190,43 @@ impl<V> Subscription<V> {
             None => self.stream.ask_again_at.filter(|_| self.is_wanted()),
         };
         times.chain([own.filter(|_| is_up)]).flatten().min()
+    }
+
+    /// What could not be read may be any of those asked for that were not.
+    pub(super) fn tell_unreadable(
+        &self,
+        version: &str,
+        reasons: &[String],
+        read: &HashSet<String>,
+        events: &mut Vec<Event<V>>,
+    ) {
+        let named = self.resources.iter().filter(|(_, r)| r.is_named);
+        for (name, _) in named.filter(|(name, _)| !read.contains(*name)) {
+            self.tell_refused(name, version, reasons, events);
+        }
+    }
+
+    /// A resource that came is not taken, where anyone asked for it. Of the reasons only
+    /// the first is told, since it may be told of many.
+    pub(super) fn tell_refused(
+        &self,
+        name: &str,
+        version: &str,
+        reasons: &[String],
+        events: &mut Vec<Event<V>>,
+    ) {
+        if let Some(reason) = reasons.first()
+            && self.resources.contains_key(name)
+        {
+            events.push(Event {
+                type_url: self.kind.type_url,
+                name: name.to_owned(),
+                kind: EventKind::Refused {
+                    version: version.to_owned(),
+                    reason: cut(reason).to_owned(),
+                },
+            });
+        }
     }
 
     pub(super) fn tell_all(&self, events: &mut Vec<Event<V>>, kind: impl Fn() -> EventKind<V>) {

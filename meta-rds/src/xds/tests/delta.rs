@@ -79,7 +79,8 @@ fn two_by_one_name_are_refused_and_nothing_is_taken() {
         wrapped("a", "v2", Some("y"), None),
     ];
     scene.respond_delta("n1", both, &["b"]);
-    assert_eq!(scene.events(), [""; 0]);
+    let told = "n1: refused: resources[2]: \"a\" is there twice";
+    assert_eq!(scene.events(), [format!("b {told}"), format!("a {told}")]);
     let error = scene.delta_request().error_detail.expect("the reason");
     assert_eq!(error.message, "resources[2]: \"a\" is there twice");
 }

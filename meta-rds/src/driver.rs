@@ -9,6 +9,7 @@ use crate::xds::{Client, Event};
 mod channel;
 mod file;
 mod grpc;
+mod heard;
 
 pub(crate) use self::{
     file::{Contents, FileDriver, Look, Stamp, Watched},

@@ -1,11 +1,18 @@
 //! Connections that carry gRPC.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
+use super::heard::Heard;
 use crate::control_plane::{Dial, GrpcServer, GrpcSource};
 
 /// How long a connection may take to be made.
@@ -18,14 +25,22 @@ const PONG: Duration = Duration::from_secs(20);
 /// What a server may send ahead.
 const WINDOW: u32 = 1 << 20;
 
-/// Connects. Where that fails, tells why.
+/// Connects, and waits until the server has said something, as servers of HTTP/2 do
+/// first of all: what merely accepts is no control plane, and one that refuses our
+/// certificate says so only then. Where that fails, tells why.
 pub(super) async fn connect(source: &GrpcSource, dial: Arc<dyn Dial>) -> Result<Channel, String> {
     let server = Arc::new(source.server.clone());
+    let (first, heard) = oneshot::channel();
+    let first = Arc::new(Mutex::new(Some(first)));
     let connector = service_fn(move |_: Uri| {
-        let (server, dial) = (server.clone(), dial.clone());
+        let (server, dial, first) = (server.clone(), dial.clone(), first.clone());
         async move {
             let connected = dial.dial(&server).await?;
-            Ok::<_, std::io::Error>(TokioIo::new(connected.transport))
+            let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // It is for one connection.
+            let first = first.ok_or(io::ErrorKind::NotConnected)?;
+            let transport = Heard::new(connected.transport, first);
+            Ok::<_, io::Error>(TokioIo::new(transport))
         }
     });
     let endpoint = Endpoint::from(origin(source))
@@ -36,10 +51,17 @@ pub(super) async fn connect(source: &GrpcSource, dial: Arc<dyn Dial>) -> Result<
         .initial_connection_window_size(WINDOW)
         .user_agent(concat!("meta-proxy/", env!("CARGO_PKG_VERSION")))
         .map_err(|error| chain(&error))?;
-    let connect = endpoint.connect_with_connector(connector);
+    let connect = async {
+        let channel = endpoint.connect_with_connector(connector).await;
+        let channel = channel.map_err(|error| chain(&error))?;
+        match heard.await {
+            Ok(Ok(())) => Ok(channel),
+            Ok(Err(error)) => Err(format!("the server refuses the connection: {error}")),
+            Err(_) => Err("the connection is gone".to_owned()),
+        }
+    };
     match tokio::time::timeout(CONNECT, connect).await {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(error)) => Err(chain(&error)),
+        Ok(connected) => connected,
         Err(_) => Err(format!("no connection within {} s", CONNECT.as_secs())),
     }
 }

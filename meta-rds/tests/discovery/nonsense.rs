@@ -8,10 +8,11 @@ use envoy_types::pb::{
 };
 use meta_rds::RdsState;
 use prost::Message;
+use tokio::{io::AsyncReadExt, net::TcpListener};
 
 use crate::{
     scripted::{Scripted, any, response, with},
-    support::{manager, next, settings, source, to},
+    support::{manager, next, settings, source, to, until},
 };
 
 fn table(hosts: usize, routes: Vec<Route>) -> Vec<u8> {
@@ -138,4 +139,27 @@ async fn a_response_that_is_too_large_ends_the_stream_and_no_more() {
     talk.say(response("2", &to("a", "x"))).await;
     assert_eq!(next(&mut watch).await, "x");
     assert!(watch.stats().update_failure >= 1);
+}
+
+/// A port where something else listens, or nobody who ever says anything.
+#[tokio::test]
+async fn what_says_nothing_is_no_control_plane() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("it is bound");
+    let manager = manager();
+    let _watch = manager.watch(&settings("a", source(address, false)));
+    for _ in 0..3 {
+        let (mut stream, _) = listener.accept().await.expect("it connects");
+        let mut preface = [0; 24];
+        let read = stream.read_exact(&mut preface).await;
+        read.expect("it speaks first");
+        assert!(preface.starts_with(b"PRI * HTTP/2.0"));
+        assert!(!manager.control_planes()[0].connected);
+    }
+    until("it is told", || {
+        let error = manager.control_planes()[0].last_error.clone();
+        error.is_some_and(|error| error.contains("the server refuses the connection"))
+    })
+    .await;
+    assert_eq!(manager.control_planes()[0].streams, 0);
 }

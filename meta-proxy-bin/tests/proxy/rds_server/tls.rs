@@ -132,6 +132,8 @@ async fn proxies_without_a_certificate_that_will_do_are_refused() {
         let hasty = format!("initial_fetch_timeout: 0.1s\n                {source}");
         let (running, admin) = start(&text.replace(source, &hasty)).await;
         control.program.wait_for_log(reason);
+        // It is never taken for connected, though the handshake is over by then.
+        counted(admin, "control_plane.connected_state: 0").await;
         counted(admin, "meta_protocol.shop-in.rds.shop.config_reload: 0").await;
         drop(running);
     }

@@ -50,8 +50,8 @@ struct Version {
 pub(super) struct Log {
     /// The versions that were sent, and when.
     pub(super) sent: Vec<(u64, Instant)>,
-    /// How many were accepted.
-    pub(super) accepted: usize,
+    /// Those that were accepted, and when.
+    pub(super) accepted: Vec<(u64, Instant)>,
     /// Why others were refused.
     pub(super) refused: Vec<String>,
     /// Streams there have been.
@@ -120,7 +120,7 @@ impl ControlPlane {
     /// refused, or the stream was lost.
     pub(super) fn settle(&self) -> Result<Log> {
         self.wait_until("left a version unanswered", |log| {
-            log.accepted + log.refused.len() >= log.sent.len()
+            log.accepted.len() + log.refused.len() >= log.sent.len()
         })?;
         let log = self.log().clone();
         if let Some(reason) = log.refused.first() {
@@ -190,7 +190,7 @@ impl Service {
             type_url: String::new(),
             names: Vec::new(),
             nonce: 0,
-            unanswered: BTreeSet::new(),
+            unanswered: HashMap::new(),
         };
         let responses = stream::try_unfold(conversation, Conversation::next);
         Response::new(Box::pin(responses))
@@ -254,8 +254,8 @@ struct Conversation {
     names: Vec<String>,
     /// The last response's.
     nonce: u64,
-    /// Of the responses that have been neither accepted nor refused.
-    unanswered: BTreeSet<String>,
+    /// The responses that have been neither accepted nor refused: nonces and versions.
+    unanswered: HashMap<String, u64>,
 }
 
 impl Conversation {
@@ -288,10 +288,10 @@ impl Conversation {
     /// Takes a request in; whether it asks for something new.
     fn hear(&mut self, request: DiscoveryRequest) -> bool {
         let mut log = lock(&self.log);
-        if self.unanswered.remove(&request.response_nonce) {
+        if let Some(version) = self.unanswered.remove(&request.response_nonce) {
             match request.error_detail {
                 Some(error) => log.refused.push(error.message),
-                None => log.accepted += 1,
+                None => log.accepted.push((version, Instant::now())),
             }
         }
         let is_last = request.response_nonce == self.nonce.to_string();
@@ -313,7 +313,8 @@ impl Conversation {
         let found = self.names.iter().map(|name| current.resources.get(name));
         let resources: Vec<_> = found.flatten().cloned().collect();
         self.nonce += 1;
-        self.unanswered.insert(self.nonce.to_string());
+        self.unanswered
+            .insert(self.nonce.to_string(), current.number);
         lock(&self.log).sent.push((current.number, Instant::now()));
         DiscoveryResponse {
             version_info: current.number.to_string(),

@@ -26,6 +26,9 @@ use crate::suite::process::{Server, free_address};
 pub(super) const NAME: &str = "listeners-1k";
 const LISTENERS: usize = 1_000;
 const BODY: usize = 128;
+/// How many call at a time: each call may take a new connection to the echo server,
+/// which has room for so many to wait.
+const BATCH: usize = 50;
 /// How long a listener may take to open, and a call to be answered.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -140,20 +143,35 @@ impl Rounds {
                 "{} listeners do not follow",
                 waiting.len()
             );
-            for caller in &mut waiting {
-                self.call(caller)?;
-            }
             let mut rest = Vec::new();
-            for caller in waiting {
-                if self.reply_is_marked(caller)? == marked {
-                    first.get_or_insert_with(Instant::now);
-                } else {
-                    rest.push(caller);
-                }
+            while !waiting.is_empty() {
+                let batch = waiting.split_off(waiting.len().saturating_sub(BATCH));
+                rest.extend(self.batch(batch, marked, &mut first)?);
             }
             waiting = rest;
         }
         first.context("nobody to call")
+    }
+
+    /// Has each call once; returns those whom the wanted server has not answered.
+    fn batch<'a>(
+        &self,
+        mut callers: Vec<&'a mut Caller>,
+        marked: bool,
+        first: &mut Option<Instant>,
+    ) -> Result<Vec<&'a mut Caller>> {
+        for caller in &mut callers {
+            self.call(caller)?;
+        }
+        let mut rest = Vec::new();
+        for caller in callers {
+            if self.reply_is_marked(caller)? == marked {
+                first.get_or_insert_with(Instant::now);
+            } else {
+                rest.push(caller);
+            }
+        }
+        Ok(rest)
     }
 
     fn call(&self, caller: &mut Caller) -> Result<()> {

@@ -13,6 +13,8 @@ pub(super) struct Push {
     pub(super) at: Instant,
     /// When the control plane sent it; not at all where the next overtook it.
     pub(super) sent: Option<Instant>,
+    /// When the proxy said that it had it.
+    pub(super) accepted: Option<Instant>,
     /// Whether it leads to the server that marks its replies.
     pub(super) to_marked: bool,
 }
@@ -43,7 +45,7 @@ pub(super) fn effects(answers: &[Answer], pushes: &[Push]) -> Result<Effects> {
             "a call was routed before there was a route"
         );
     }
-    // Whether what was pushed before is in force.
+    // Whether what was pushed before is known to be in force.
     let mut is_settled = true;
     for (index, push) in pushes.iter().enumerate() {
         let end = pushes.get(index + 1).map(|next| next.at);
@@ -67,7 +69,12 @@ pub(super) fn effects(answers: &[Answer], pushes: &[Push]) -> Result<Effects> {
             }
             None => effects.overtaken += 1,
         }
-        is_settled = last == Some(true);
+        // An answer of the right server may be due to the update before the last: what
+        // comes late is sure to have come only where the proxy has said so.
+        let is_accepted = push
+            .accepted
+            .is_some_and(|at| end.is_none_or(|end| at < end));
+        is_settled = last == Some(true) && (since.is_some() || is_accepted);
     }
     ensure!(is_settled, "the last update never took effect");
     Ok(effects)
@@ -123,6 +130,7 @@ mod tests {
         let push = |&(millis, to_marked)| Push {
             at: start + Duration::from_millis(millis),
             sent: Some(start + Duration::from_millis(millis + 1)),
+            accepted: Some(start + Duration::from_millis(millis + 2)),
             to_marked,
         };
         list.iter().map(push).collect()
@@ -160,6 +168,27 @@ mod tests {
         assert!(found.is_ok_and(|e| e.overtaken == 2 && e.from_push.len() == 1));
         let never = [(11, 12, false), (21, 22, false), (31, 32, false)];
         assert!(effects(&answers(start, &never), &pushes).is_err());
+    }
+
+    #[test]
+    fn what_comes_after_two_updates_is_not_taken_for_the_third() -> Result<()> {
+        let start = Instant::now();
+        let mut pushes = pushes(start, &[(10, true), (20, false), (30, true), (40, false)]);
+        // The proxy does nothing before the time 32.
+        for push in &mut pushes[..3] {
+            push.accepted = Some(start + Duration::from_millis(35));
+        }
+        let seen = [
+            (11, 12, false),
+            (21, 22, false),
+            (31, 32, true),
+            (33, 34, false),
+            (35, 36, true),
+            (41, 42, false),
+        ];
+        let effects = effects(&answers(start, &seen), &pushes)?;
+        assert_eq!((effects.from_push.len(), effects.overtaken), (1, 3));
+        Ok(())
     }
 
     #[test]

@@ -146,10 +146,14 @@ impl Timeline {
 
     fn figures(&self, case: &UpdatesCase, load: &LoadResult, log: &Log) -> Result<Figures> {
         let pushes = self.pushes.iter().map(|&(version, at, to_marked)| {
-            let sent = log.sent.iter().find(|(number, _)| *number == version);
+            let time = |list: &[(u64, Instant)]| {
+                let found = list.iter().find(|(number, _)| *number == version);
+                found.map(|(_, at)| *at)
+            };
             Push {
                 at,
-                sent: sent.map(|(_, at)| *at),
+                sent: time(&log.sent),
+                accepted: time(&log.accepted),
                 to_marked,
             }
         });
@@ -175,7 +179,7 @@ impl Timeline {
         );
         let mut figures = Figures::default();
         figures.add("answers", answers.len() as f64);
-        figures.add("responses accepted", log.accepted as f64);
+        figures.add("responses accepted", log.accepted.len() as f64);
         figures.add("updates in force", effects.from_push.len() as f64);
         figures.add("updates overtaken", effects.overtaken as f64);
         figures.add("push to effect ms, median", from_push.p50 / 1e3);

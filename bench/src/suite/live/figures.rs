@@ -47,8 +47,9 @@ pub(super) fn table(case: &'static str, rows: &[Row]) -> Table {
         let of_peer = |peer| median(of(peer).filter_map(|row| row.figures.of(name)));
         let ratios = of(Peer::Ours).filter_map(|ours| {
             let other = of(Peer::Envoy).find(|other| other.round == ours.round)?;
-            let ratio = ours.figures.of(name)? / other.figures.of(name)?;
-            ratio.is_finite().then_some(ratio)
+            let (ours, other) = (ours.figures.of(name)?, other.figures.of(name)?);
+            // A difference may be below zero.
+            (ours >= 0.0 && other > 0.0).then(|| ours / other)
         });
         let ours = of_peer(Peer::Ours);
         let bound = targets::live_routes(case, name);

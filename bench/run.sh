@@ -32,6 +32,7 @@ done
 # Forms and configurations are compared with each other, all through our proxy.
 case $protocol in
     thrift-forms | thrift-config) peers=ours ;;
+    live-routes) peers=${peers:-ours,envoy} ;;
 esac
 
 wants() {

@@ -16,6 +16,7 @@ use rustls::ServerConfig;
 use slab::Slab;
 
 use crate::net::{Fill, Inbox, Outbox};
+use crate::pattern::MARK;
 use crate::protocol::{self, Form, Protocol};
 use crate::sys;
 use crate::tls::{self, Stream};
@@ -42,6 +43,9 @@ pub(crate) struct EchoArgs {
     /// The certificate's key.
     #[arg(long, requires = "tls_certificate")]
     tls_key: Option<PathBuf>,
+    /// Mark the replies, so that they can be told from those of another server.
+    #[arg(long)]
+    marked: bool,
     /// CPU to run on.
     #[arg(long)]
     cpu: Option<usize>,
@@ -59,7 +63,7 @@ pub(crate) fn run(args: &EchoArgs) -> Result<()> {
     };
     let listener = TcpListener::bind(args.listen).context("cannot listen")?;
     println!("listening on {}", listener.local_addr()?);
-    serve(listener, protocol, tls.as_ref())
+    serve(listener, protocol, tls.as_ref(), args.marked)
 }
 
 /// Serves until something fails that is not one connection's own.
@@ -67,6 +71,7 @@ pub(crate) fn serve(
     mut listener: TcpListener,
     protocol: &dyn Protocol,
     tls: Option<&Arc<ServerConfig>>,
+    marked: bool,
 ) -> Result<()> {
     let mut poll = Poll::new()?;
     poll.registry()
@@ -87,7 +92,7 @@ pub(crate) fn serve(
             let Some(connection) = connections.get_mut(key) else {
                 continue;
             };
-            match connection.on_event(event, protocol) {
+            match connection.on_event(event, protocol, marked) {
                 Ok(true) => {}
                 Ok(false) => drop(connections.remove(key)),
                 Err(error) => {
@@ -140,7 +145,7 @@ struct Connection {
 
 impl Connection {
     /// Reads, answers and writes as far as it goes; false when done for good.
-    fn on_event(&mut self, event: &Event, protocol: &dyn Protocol) -> Result<bool> {
+    fn on_event(&mut self, event: &Event, protocol: &dyn Protocol, marked: bool) -> Result<bool> {
         self.readable |= event.is_readable() || event.is_read_closed();
         self.outbox.flush(&mut self.stream)?;
         while self.readable && self.outbox.waiting() < MAX_WAITING {
@@ -151,11 +156,25 @@ impl Connection {
                 Fill::Closed => return Ok(false),
             }
             while let Some(len) = self.inbox.frame(protocol)? {
-                protocol.write_reply(&self.inbox.data()[..len], self.outbox.tail())?;
+                let tail = self.outbox.tail();
+                let start = tail.len();
+                protocol.write_reply(&self.inbox.data()[..len], tail)?;
+                if marked {
+                    mark(protocol, &mut tail[start..])?;
+                }
                 self.inbox.consume(len);
             }
             self.outbox.flush(&mut self.stream)?;
         }
         Ok(true)
     }
+}
+
+/// Changes the first character that a reply brings back.
+fn mark(protocol: &dyn Protocol, reply: &mut [u8]) -> Result<()> {
+    let mut body = protocol.read_reply(reply)?.body;
+    let first = body.next().context("nothing to mark")?;
+    let at = first.as_ptr().addr() - reply.as_ptr().addr();
+    reply[at] ^= MARK;
+    Ok(())
 }

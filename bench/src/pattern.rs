@@ -10,6 +10,9 @@ use std::ops::Range;
 
 /// Length of the stamp at the head of a body.
 const STAMP: usize = 16;
+/// What a server does to a body's first character to tell its replies from another's:
+/// no character of a stamp becomes one that a stamp may have.
+pub(crate) const MARK: u8 = 0x10;
 /// How many different places a body's slice may begin at.
 const OFFSETS: u64 = 65_521;
 
@@ -59,6 +62,12 @@ pub(crate) struct Body<'a> {
 }
 
 impl Body<'_> {
+    /// The same body, marked.
+    pub(crate) fn marked(mut self) -> Self {
+        self.stamp[0] ^= MARK;
+        self
+    }
+
     /// Number of bytes.
     pub(crate) fn len(&self) -> usize {
         self.stamp_len + self.tail.len()
@@ -120,6 +129,11 @@ mod tests {
             if size >= STAMP {
                 assert!(!pattern.body(3, 78).matches([&bytes[..]]));
                 assert!(!pattern.body(4, 77).matches([&bytes[..]]));
+                assert!(!pattern.body(3, 77).marked().matches([&bytes[..]]));
+                bytes[0] ^= MARK;
+                assert!(pattern.body(3, 77).marked().matches([&bytes[..]]));
+                assert!(!body.matches([&bytes[..]]));
+                bytes[0] ^= MARK;
             }
             if let Some(last) = bytes.last_mut() {
                 *last ^= 1;

@@ -9,8 +9,10 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{config::FilterChainConfig, supervisor::Shared, worker::Plan};
 
+mod background;
 mod dial;
 
+use self::background::Background;
 pub(crate) use self::dial::{Dialer, target_tls};
 
 /// How long a table is kept that is no longer in force. Whoever holds it last takes it
@@ -21,6 +23,7 @@ const KEPT: Duration = Duration::from_secs(5);
 pub(crate) struct LiveRoutes {
     manager: RdsManager,
     chains: Vec<LiveChain>,
+    background: Background,
 }
 
 /// A filter chain whose routes come from elsewhere.
@@ -42,7 +45,10 @@ impl LiveRoutes {
         if wanted.is_empty() {
             return None;
         }
+        let background = Background::start();
+        let entered = background.runtime().enter();
         let manager = RdsManager::new(node, Arc::new(dialer));
+        drop(entered);
         let chains = wanted.into_iter().map(|(index, rds)| LiveChain {
             index,
             watch: manager.watch(&rds),
@@ -50,6 +56,7 @@ impl LiveRoutes {
         Some(Self {
             chains: chains.collect(),
             manager,
+            background,
         })
     }
 
@@ -87,7 +94,7 @@ impl LiveRoutes {
                 shared.put_in_force(index, table);
             }
             let shared = Arc::downgrade(shared);
-            tasks.spawn(async move {
+            let follow = async move {
                 let mut old = None;
                 loop {
                     let table = tokio::select! {
@@ -102,7 +109,8 @@ impl LiveRoutes {
                     };
                     old = shared.put_in_force(index, table);
                 }
-            });
+            };
+            tasks.spawn_on(follow, self.background.runtime());
         }
         tasks
     }

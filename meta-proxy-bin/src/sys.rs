@@ -37,6 +37,22 @@ pub(crate) fn pin_thread(_: usize) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Has the calling thread give way to others: it gets about a tenth of a CPU that another
+/// could use up.
+#[cfg(target_os = "linux")]
+pub(crate) fn give_way() -> io::Result<()> {
+    use rustix::process::{getpriority_process, setpriority_process};
+    // To the kernel, threads are processes; the lowest priority is 19.
+    let nice = getpriority_process(None)?.saturating_add(10).min(19);
+    Ok(setpriority_process(None, nice)?)
+}
+
+/// Not there.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn give_way() -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Raises the limit on open files as far as the process may.
 #[expect(unsafe_code, reason = "the standard library has no resource limits")]
 pub(crate) fn raise_open_files() -> io::Result<()> {

@@ -31,6 +31,7 @@ mod proxy;
 mod routes;
 mod tls;
 
+pub(crate) use self::http_routes::RawTable;
 pub use self::{http_routes::DecodedRoutes, routes::HashKeys};
 
 /// Converts messages; where something is wrong, the result is of no use, and there

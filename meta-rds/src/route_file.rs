@@ -10,7 +10,7 @@ use prost::{Message, Name};
 use prost_reflect::DescriptorPool;
 
 use crate::{
-    convert::{Converter, DecodedRoutes},
+    convert::{Converter, DecodedRoutes, RawTable},
     load::descriptors,
     node::{self, Node, NodeKind},
     path::Path,
@@ -128,7 +128,7 @@ impl<'a> Documents<'a> {
             self.own(message, &tree);
         } else if url == RouteConfiguration::type_url() {
             if let Some(raw) = self.build::<RouteConfiguration>(message, at) {
-                self.add(raw, &tree, &Path::ROOT);
+                self.add(&raw.encode_to_vec(), &tree, &Path::ROOT);
             }
         } else if url == DiscoveryResponse::type_url() {
             if let Some(raw) = self.build::<DiscoveryResponse>(message, at) {
@@ -178,7 +178,8 @@ impl<'a> Documents<'a> {
         let mut converter = Converter::new(self.pool, tree, &mut self.problems);
         if let Some(table) = converter.routes(&raw, &Path::ROOT, None) {
             converter.dead_routes(&table, &Path::ROOT.field("routes"), "metadata");
-            self.push(form::http(raw), tree.at);
+            let raw = form::http(raw);
+            self.push(&raw.name, &raw.encode_to_vec(), tree.at);
         }
     }
 
@@ -209,33 +210,38 @@ impl<'a> Documents<'a> {
                 self.problems.error(at, place, text);
                 continue;
             }
-            match RouteConfiguration::decode(&*any.value) {
-                Ok(raw) => self.add(raw, tree, &place),
-                Err(error) => self.problems.error(at, place, error.to_string()),
-            }
+            self.add(&any.value, tree, &place);
         }
     }
 
-    /// A table in Envoy's form, which stands at `path`.
-    fn add(&mut self, raw: RouteConfiguration, tree: &Tree, path: &Path<'_>) {
+    /// A serialized table in Envoy's form, which stands at `path`.
+    fn add(&mut self, bytes: &[u8], tree: &Tree, path: &Path<'_>) {
+        let raw = match RawTable::new(bytes) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let at = tree.place(path);
+                self.problems.error(at, path, error.to_string());
+                return;
+            }
+        };
         let mut converter = Converter::new(self.pool, tree, &mut self.problems);
         if let Some(table) = converter.http_routes(&raw, path) {
             let hosts = path.field("virtual_hosts");
             converter.dead_routes(&table, &hosts.index(0).field("routes"), "headers");
-            self.push(raw, tree.place(path));
+            self.push(table.name(), bytes, tree.place(path));
         }
     }
 
-    fn push(&mut self, raw: RouteConfiguration, at: At) {
-        if let Some(line) = self.names.insert(raw.name.clone(), at.line) {
+    fn push(&mut self, name: &str, bytes: &[u8], at: At) {
+        if let Some(line) = self.names.insert(name.to_owned(), at.line) {
             let text = match line {
-                0 => format!("there is a table {:?} already", raw.name),
-                line => format!("there is a table {:?} already, on line {line}", raw.name),
+                0 => format!("there is a table {name:?} already"),
+                line => format!("there is a table {name:?} already, on line {line}"),
             };
             self.problems.error(at, Path::ROOT, text);
             return;
         }
-        match DecodedRoutes::decode(&raw.encode_to_vec()) {
+        match DecodedRoutes::decode(bytes) {
             Ok(routes) => self.file.routes.push(routes),
             Err(error) => {
                 for problem in error.problems {

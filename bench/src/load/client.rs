@@ -21,6 +21,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 struct Call {
     id: u64,
     since: Instant,
+    written: Instant,
 }
 
 /// A verified reply.
@@ -28,8 +29,12 @@ struct Call {
 pub(crate) struct Answer {
     /// When the call was made, or should have been.
     pub(crate) since: Instant,
+    /// Not after its call was written.
+    pub(crate) written: Instant,
     /// When its reply had been read.
     pub(crate) at: Instant,
+    /// Whether it came from the server that marks its replies.
+    pub(crate) is_marked: bool,
 }
 
 /// A connection with its calls in flight.
@@ -73,13 +78,14 @@ impl Client {
         self.calls.len()
     }
 
-    /// Queues one more call, to be sent by [`Client::flush`].
+    /// Queues one more call, which was due at `since`, to be sent by [`Client::flush`].
     pub(crate) fn call(&mut self, protocol: &dyn Protocol, pattern: &Pattern, since: Instant) {
+        let written = Instant::now();
         self.made += 1;
         let id = protocol.call_id(self.made);
         let body = pattern.body(self.index, id);
         protocol.write_request(id, &body, self.outbox.tail());
-        self.calls.push_back(Call { id, since });
+        self.calls.push_back(Call { id, since, written });
     }
 
     /// Sends what the socket takes.
@@ -103,11 +109,16 @@ impl Client {
                 .with_context(|| format!("reading from connection {}", self.index))?;
             let at = Instant::now();
             while let Some(len) = self.inbox.frame(protocol)? {
-                let since = self
+                let (call, is_marked) = self
                     .settle(protocol, pattern, len)
                     .with_context(|| format!("connection {}", self.index))?;
                 self.inbox.consume(len);
-                answers.push(Answer { since, at });
+                answers.push(Answer {
+                    since: call.since,
+                    written: call.written,
+                    at,
+                    is_marked,
+                });
             }
             match fill {
                 Fill::More => {}
@@ -118,25 +129,28 @@ impl Client {
     }
 
     /// Checks the reply in front against the call it answers: the method name,
-    /// the sequence id and every byte of the body.
+    /// the sequence id and every byte of the body; returns the call, and whether the
+    /// reply is marked.
     fn settle(
         &mut self,
         protocol: &dyn Protocol,
         pattern: &Pattern,
         len: usize,
-    ) -> Result<Instant> {
+    ) -> Result<(Call, bool)> {
         let frame = &self.inbox.data()[..len];
         let reply = protocol.read_reply(frame)?;
         let Some(position) = self.calls.iter().position(|call| call.id == reply.id) else {
             bail!("a reply to call {}, which is not in flight", reply.id);
         };
+        let is_plain = pattern.body(self.index, reply.id).matches(reply.body);
+        let marked = pattern.body(self.index, reply.id).marked();
         ensure!(
-            pattern.body(self.index, reply.id).matches(reply.body),
+            is_plain || marked.matches(reply.body),
             "the reply to call {} has other bytes ({}) than the request",
             reply.id,
             reply.body.map(<[u8]>::len).sum::<usize>()
         );
         let call = self.calls.remove(position).context("no such call")?;
-        Ok(call.since)
+        Ok((call, !is_plain))
     }
 }

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 
@@ -62,6 +62,7 @@ pub(crate) fn run(
                     requests: engine.replies,
                     seconds: (end - since).as_secs_f64(),
                     latency: engine.samples.summary(),
+                    answers: engine.kept,
                 });
             }
             _ => {}
@@ -83,6 +84,8 @@ struct Engine<'a> {
     replies: u64,
     samples: Samples,
     answers: Vec<Answer>,
+    /// All that there were, where there are two servers.
+    kept: Vec<Answer>,
     last_reply: Instant,
 }
 
@@ -101,6 +104,11 @@ impl<'a> Engine<'a> {
         }
         let pacer = spec.rate.map(|rate| Pacer::new(rate, &poll)).transpose()?;
         let now = Instant::now();
+        // So that it does not grow in the middle of a measurement.
+        let room = match (spec.two_servers, spec.rate) {
+            (true, Some(rate)) => (rate * (spec.warm_up + spec.duration).as_secs_f64()) as usize,
+            _ => 0,
+        };
         Ok(Self {
             spec,
             protocol,
@@ -115,6 +123,7 @@ impl<'a> Engine<'a> {
             replies: 0,
             samples: Samples::new(),
             answers: Vec::new(),
+            kept: Vec::with_capacity(room),
             last_reply: now,
         })
     }
@@ -161,6 +170,11 @@ impl<'a> Engine<'a> {
                 let again = self.pacer.is_none() && !matches!(self.phase, Phase::Drain { .. });
                 for answer in self.answers.drain(..) {
                     self.last_reply = answer.at;
+                    if self.spec.two_servers {
+                        self.kept.push(answer);
+                    } else {
+                        ensure!(!answer.is_marked, "a reply of another server");
+                    }
                     self.replies += u64::from(matches!(self.phase, Phase::Measure { .. }));
                     if is_measured(self.phase, answer.since) {
                         self.samples.record(answer.at - answer.since);

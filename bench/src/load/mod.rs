@@ -18,9 +18,10 @@ use clap::Args;
 use rustls::ClientConfig;
 use serde::Serialize;
 
+pub(crate) use client::Answer;
 pub(crate) use engine::run;
 pub(crate) use idle::IdleConnections;
-pub(crate) use latency::Latency;
+pub(crate) use latency::{Latency, Samples};
 
 use crate::protocol::{self, Form};
 use crate::{procfs, sys, tls};
@@ -49,6 +50,9 @@ pub(crate) struct LoadSpec {
     pub(crate) duration: Duration,
     /// Stop measuring after this many replies, if that comes first.
     pub(crate) count: Option<u64>,
+    /// Whether there are two servers, one of which marks its replies; every answer
+    /// is then kept.
+    pub(crate) two_servers: bool,
 }
 
 /// What was measured between warm-up and end.
@@ -60,6 +64,9 @@ pub(crate) struct LoadResult {
     pub(crate) seconds: f64,
     /// Latency of the calls begun in the window.
     pub(crate) latency: Latency,
+    /// Every answer from the first call to the last, where they are kept.
+    #[serde(skip)]
+    pub(crate) answers: Vec<Answer>,
 }
 
 /// Options of the `load` command.
@@ -130,6 +137,7 @@ pub(crate) fn run_command(args: &LoadArgs) -> Result<()> {
         warm_up: Duration::try_from_secs_f64(args.warm_up)?,
         duration: Duration::try_from_secs_f64(args.seconds)?,
         count: args.count,
+        two_servers: false,
     };
     let mut readings = Vec::new();
     let result = run(&spec, protocol, || {

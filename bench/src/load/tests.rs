@@ -61,6 +61,7 @@ fn load(
         warm_up: Duration::from_millis(5),
         duration: Duration::from_millis(100),
         count: None,
+        two_servers: false,
     };
     run(&spec, protocol, || Ok(()))
 }

@@ -1,6 +1,7 @@
 //! The load cases of each protocol.
 
 use super::column::Column;
+use super::live;
 use super::peer::Peer;
 use crate::protocol::Form;
 
@@ -280,7 +281,8 @@ const DUBBO: &[Case] = &[
 /// The names that `--only` takes.
 pub(crate) fn names() -> Vec<&'static str> {
     let cases = PLANS.iter().flat_map(|plan| plan.cases);
-    let mut names: Vec<_> = cases.map(|case| case.name).chain([MEMORY]).collect();
+    let cases = cases.map(|case| case.name).chain([MEMORY]);
+    let mut names: Vec<_> = cases.chain(live::names()).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -288,5 +290,6 @@ pub(crate) fn names() -> Vec<&'static str> {
 
 /// The names that `--protocol` takes, next to `all`.
 pub(crate) fn protocols() -> Vec<&'static str> {
-    PLANS.iter().map(|plan| plan.name).collect()
+    let plans = PLANS.iter().map(|plan| plan.name);
+    plans.chain([live::NAME]).collect()
 }

@@ -120,6 +120,7 @@ pub(crate) fn measure(case: &Case, column: Column, setup: &Setup) -> Result<Meas
         warm_up: setup.warm_up,
         duration: setup.duration,
         count: None,
+        two_servers: false,
     };
     let mut proxy_time = Stopwatch::new(proxy.as_ref());
     let mut echo_time = Stopwatch::new(Some(&echo));

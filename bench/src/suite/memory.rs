@@ -88,6 +88,7 @@ fn load_heavily(proxy: &Server, protocol: &'static dyn Protocol, setup: &Setup) 
         warm_up: Duration::ZERO,
         duration: setup.duration,
         count: None,
+        two_servers: false,
     };
     let mut last = Memory::default();
     load::run(&spec, protocol, || {

@@ -3,6 +3,7 @@
 mod bootstrap;
 mod cases;
 mod column;
+mod live;
 mod measure;
 mod memory;
 mod peer;
@@ -36,7 +37,7 @@ const ALL: &str = "all";
 /// Options of the `suite` command.
 #[derive(Args, Debug)]
 pub(crate) struct SuiteArgs {
-    /// Only this protocol, or `all`. `thrift-tls` is Thrift under TLS on both sides;
+    /// Only this protocol, or `all`. `live-routes` is Thrift whose routes change; `thrift-tls` is Thrift under TLS on both sides;
     /// `thrift-forms` compares Thrift's forms, `thrift-config` ways to configure our
     /// proxy.
     #[arg(long, default_value = ALL, value_name = "NAME")]
@@ -54,7 +55,7 @@ pub(crate) struct SuiteArgs {
     /// With `thrift-forms`: only these, and the one they are compared with.
     #[arg(long, value_delimiter = ',', value_enum, value_name = "FORM")]
     forms: Vec<Form>,
-    /// Rounds of each case; 5, or 1 if quick.
+    /// Rounds of each case; 5, of live routes 3, or 1 if quick.
     #[arg(long)]
     rounds: Option<usize>,
     /// Seconds measured in each round; 3, or 0.8 if quick.
@@ -90,14 +91,14 @@ pub(crate) struct SuiteArgs {
 }
 
 impl SuiteArgs {
-    fn setup(&self, plan: &Plan) -> Result<Setup> {
+    fn setup(&self, protocol: &'static str, tls: Option<Tls>) -> Result<Setup> {
         let seconds = |given: Option<f64>, long, quick| {
             let default = if self.quick { quick } else { long };
             Duration::try_from_secs_f64(given.unwrap_or(default))
         };
         Ok(Setup {
-            protocol: plan.protocol,
-            tls: plan.tls.then(|| Tls::create(&self.work_dir)).transpose()?,
+            protocol,
+            tls,
             binaries: self.binaries.clone(),
             work_dir: self.work_dir.clone(),
             proxy_cpu: self.proxy_cpu,
@@ -118,6 +119,15 @@ impl SuiteArgs {
         let has_case = self.memory_limits(plan).is_some()
             || plan.cases.iter().any(|case| self.selects(case.name));
         has_case && (self.protocol == ALL || self.protocol == plan.name)
+    }
+
+    /// Who is compared under live routes; nobody where they are not selected.
+    fn live_peers(&self) -> Vec<Peer> {
+        let is_selected = (self.protocol == ALL || self.protocol == live::NAME)
+            && live::names().any(|case| self.selects(case));
+        let is_chosen = |peer: &Peer| self.peers.is_empty() || self.peers.contains(peer);
+        let peers = live::PEERS.into_iter().filter(is_chosen);
+        peers.filter(|_| is_selected).collect()
     }
 
     /// The limits of the plan's memory case, if it has one that is selected.
@@ -150,6 +160,10 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
     for column in plans.iter().flat_map(|plan| args.columns(plan)) {
         args.binaries.check(column.peer)?;
     }
+    let live_peers = args.live_peers();
+    for peer in &live_peers {
+        args.binaries.check(*peer)?;
+    }
     fs::create_dir_all(&args.work_dir).context("cannot create the work directory")?;
     let limit = sys::set_open_file_limit(OPEN_FILES)?;
     sys::pin_to_cpu(args.load_cpu)
@@ -162,22 +176,43 @@ pub(crate) fn run(args: &SuiteArgs) -> Result<()> {
     for plan in plans {
         reports.push(run_plan(plan, rounds, args)?);
     }
+    let live = run_live(live_peers, args)?;
     reports.iter().for_each(Report::print_targets);
     if let Some(file) = &args.json {
-        let reports: Vec<_> = reports.iter().map(Report::to_json).collect::<Result<_>>()?;
+        let mut reports: Vec<_> = reports.iter().map(Report::to_json).collect::<Result<_>>()?;
+        if let Some(live) = &live {
+            reports.push(serde_json::to_value(live)?);
+        }
         let text = format!("{:#}\n", serde_json::Value::from(reports));
         fs::write(file, text).context("cannot write the JSON file")?;
     }
     let failures: usize = reports.iter().map(Report::failures).sum();
+    let failures = failures + live.as_ref().map_or(0, live::Report::failures);
     if failures > 0 {
         bail!("{failures} runs FAILED; see above");
     }
     Ok(())
 }
 
+/// Runs the cases of live routes, if there is anybody to run them with.
+fn run_live(peers: Vec<Peer>, args: &SuiteArgs) -> Result<Option<live::Report>> {
+    if peers.is_empty() {
+        return Ok(None);
+    }
+    let setup = args.setup("thrift", None)?;
+    let choice = live::Choice {
+        setup: &setup,
+        peers,
+        rounds: args.rounds.unwrap_or(if args.quick { 1 } else { 3 }),
+        is_quick: args.quick,
+    };
+    Ok(Some(live::Report::run(&choice, |case| args.selects(case))))
+}
+
 /// Runs the selected cases of one protocol and prints their tables.
 fn run_plan(plan: &'static Plan, rounds: usize, args: &SuiteArgs) -> Result<Report> {
-    let setup = args.setup(plan)?;
+    let tls = plan.tls.then(|| Tls::create(&args.work_dir)).transpose()?;
+    let setup = args.setup(plan.protocol, tls)?;
     let columns = args.columns(plan);
     let mut report = Report::new(plan, rounds, &setup);
     for case in plan.cases.iter().filter(|case| args.selects(case.name)) {

@@ -110,7 +110,7 @@ pub(crate) struct Binaries {
 
 impl Binaries {
     /// The program that a peer runs.
-    fn program(&self, peer: Peer) -> Option<&Path> {
+    pub(crate) fn program(&self, peer: Peer) -> Option<&Path> {
         match peer {
             Peer::Direct => None,
             Peer::Ours

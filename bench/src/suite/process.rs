@@ -32,8 +32,28 @@ impl Server {
         cpu: usize,
         work_dir: &Path,
     ) -> Result<Self> {
+        Self::echo_with(&[], protocol, tls, cpu, work_dir)
+    }
+
+    /// Starts an echo server that marks its replies.
+    pub(crate) fn marked_echo(
+        protocol: &dyn Protocol,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Self> {
+        Self::echo_with(&["--marked"], protocol, None, cpu, work_dir)
+    }
+
+    fn echo_with(
+        options: &[&str],
+        protocol: &dyn Protocol,
+        tls: Option<&Pki>,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["echo", "--protocol", protocol.name()]);
+        command.args(options);
         if let Some(form) = protocol.form() {
             command.args(["--form", &form.to_string()]);
         }
@@ -59,22 +79,36 @@ impl Server {
     ) -> Result<Option<Self>> {
         let listen = free_address()?;
         let command = binaries.command(peer, task, listen, work_dir)?;
-        let Some(mut command) = command else {
-            return Ok(None);
-        };
-        let log_name = format!("{peer}.log");
-        let log = work_dir.join(&log_name);
+        let start = |command| Self::listening(command, listen, peer, cpu, work_dir);
+        command.map(start).transpose()
+    }
+
+    /// Starts a proxy with a command, and waits until it listens.
+    pub(crate) fn listening(
+        command: Command,
+        address: SocketAddr,
+        peer: Peer,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Self> {
+        let mut server = Self::starting(command, address, peer, cpu, work_dir)?;
+        wait_for_listener(&mut server.child, address)
+            .with_context(|| format!("see {peer}.log in the work directory"))?;
+        Ok(server)
+    }
+
+    /// Starts a proxy with a command, and does not wait until it listens.
+    pub(crate) fn starting(
+        mut command: Command,
+        address: SocketAddr,
+        peer: Peer,
+        cpu: usize,
+        work_dir: &Path,
+    ) -> Result<Self> {
+        let log = work_dir.join(format!("{peer}.log"));
         command.stdout(open_log(&log)?);
-        let mut child = spawn(command, cpu, &log)?;
-        match wait_for_listener(&mut child, listen) {
-            Ok(()) => Ok(Some(Self {
-                child,
-                address: listen,
-            })),
-            Err(error) => {
-                Err(abandon(child, error).context(format!("see {log_name} in the work directory")))
-            }
-        }
+        let child = spawn(command, cpu, &log)?;
+        Ok(Self { child, address })
     }
 
     /// Where it listens.
@@ -135,7 +169,7 @@ fn wait_for_listener(child: &mut Child, address: SocketAddr) -> Result<()> {
 }
 
 /// An address nobody listens at just now.
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

@@ -293,7 +293,7 @@ fn mib(kib: u64) -> String {
 }
 
 /// Shows each table at once also when the output goes to a file.
-fn flush() {
+pub(crate) fn flush() {
     // A closed output ends the program at the next print.
     let _ = std::io::stdout().flush();
 }

@@ -92,6 +92,20 @@ fn dubbo(case: &str, ours: Peer, other: Peer) -> Option<f64> {
     Some(bound)
 }
 
+/// The upper bound on our figure of that name in a case of live routes.
+pub(crate) fn live_routes(case: &str, figure: &str) -> Option<f64> {
+    let bound = match (case, figure) {
+        (_, "updates overtaken") => 0.0,
+        ("updates", "push to effect ms, median") => 5.0,
+        ("updates", "longest gap ms, beyond quiet") => 20.0,
+        ("routes-10k" | "routes-10k-busy", "push to effect ms, median") => 50.0,
+        ("routes-10k-busy", "longest gap ms, beyond quiet") => 5.0,
+        ("listeners-1k", "first routes: all have answered ms") => 2_000.0,
+        _ => return None,
+    };
+    Some(bound)
+}
+
 /// How a value compares with its bound, in a word.
 pub(crate) fn verdict(value: f64, bound: f64) -> &'static str {
     if value <= bound { "ok" } else { "over" }

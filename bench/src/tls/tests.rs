@@ -26,7 +26,7 @@ fn serve(directory: &Path) -> Result<(SocketAddr, Pki)> {
     let address = listener.local_addr()?;
     let protocol = thrift()?;
     // The client notices whatever goes wrong here.
-    thread::spawn(move || crate::echo::serve(listener, protocol, Some(&tls)));
+    thread::spawn(move || crate::echo::serve(listener, protocol, Some(&tls), false));
     Ok((address, pki))
 }
 
@@ -42,6 +42,7 @@ fn load(target: SocketAddr, tls: Option<Arc<ClientConfig>>, body: usize) -> Resu
         warm_up: Duration::from_millis(5),
         duration: Duration::from_millis(100),
         count: None,
+        two_servers: false,
     };
     load::run(&spec, thrift()?, || Ok(()))
 }

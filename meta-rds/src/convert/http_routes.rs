@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use envoy_types::pb::envoy::config::route::v3::{
-    self as pb, HeaderMatcher, RouteConfiguration, route::Action, route_action::ClusterSpecifier,
+    self as pb, route::Action, route_action::ClusterSpecifier,
 };
 use meta_core::{Destination, MetadataMatcher, Mirror, Mutation, Route};
 use meta_router::{RouteEntry, RouteTable};
@@ -23,6 +23,10 @@ use crate::{
 
 mod headers;
 mod ignored;
+mod wire;
+
+use self::wire::RawHost;
+pub(crate) use self::wire::RawTable;
 
 /// A route table as a control plane sent it.
 #[derive(Clone, Debug)]
@@ -46,7 +50,7 @@ impl DecodedRoutes {
     /// table's name.
     pub fn decode(bytes: &[u8]) -> Result<Self, LoadError> {
         let mut problems = Problems::default();
-        let raw = match RouteConfiguration::decode(bytes) {
+        let raw = match RawTable::new(bytes) {
             Ok(raw) => raw,
             Err(error) => {
                 let text = format!("not a RouteConfiguration: {error}");
@@ -55,7 +59,7 @@ impl DecodedRoutes {
                 return Err(LoadError { problems });
             }
         };
-        problems.sources = vec![raw.name.as_str().into()];
+        problems.sources = vec![raw.table.name.as_str().into()];
         problems.have_been_read();
         // Nothing is looked up: the message is there already, and has no lines.
         let pool = DescriptorPool::new();
@@ -66,45 +70,35 @@ impl DecodedRoutes {
         let table = Converter::new(&pool, &tree, &mut problems).http_routes(&raw, &Path::ROOT);
         let problems = problems.into_list();
         let is_wrong = |problem: &Problem| problem.severity == Severity::Error;
-        match table {
-            Some(table) if !problems.iter().any(is_wrong) => Ok(Self {
+        // What has been decoded can be sorted.
+        match table.zip(wire::canonical(bytes).ok()) {
+            Some((table, canonical)) if !problems.iter().any(is_wrong) => Ok(Self {
                 table: Arc::new(table),
                 notes: problems,
-                canonical: canonical(raw).encode_to_vec().into(),
+                canonical: canonical.into(),
             }),
             _ => Err(LoadError { problems }),
         }
     }
 }
 
-/// Conditions hold or not whatever their order, and come in any: from a map.
-fn canonical(mut raw: RouteConfiguration) -> RouteConfiguration {
-    for host in &mut raw.virtual_hosts {
-        let matches = host.routes.iter_mut().flat_map(|route| &mut route.r#match);
-        for matching in matches {
-            let headers = &mut matching.headers;
-            headers.sort_by_cached_key(HeaderMatcher::encode_to_vec);
-        }
-    }
-    raw
-}
-
 impl Converter<'_> {
     /// A table in Envoy's form.
     pub(crate) fn http_routes(
         &mut self,
-        raw: &RouteConfiguration,
+        raw: &RawTable<'_>,
         path: &Path<'_>,
     ) -> Option<RouteTable> {
-        if raw.name.is_empty() {
+        let RawTable { table, hosts: raw } = raw;
+        if table.name.is_empty() {
             self.error(&path.field("name"), "must not be empty");
         }
-        self.ignored_of_table(raw, path);
+        self.ignored_of_table(table, path);
         let hosts = path.field("virtual_hosts");
-        let [host] = &*raw.virtual_hosts else {
+        let [RawHost { host, routes: raw }] = &**raw else {
             let text = format!(
                 "expected one virtual host, which has all the routes; found {}",
-                raw.virtual_hosts.len()
+                raw.len()
             );
             self.error(&hosts, text);
             return None;
@@ -116,11 +110,19 @@ impl Converter<'_> {
             self.warn(&place.field("domains"), text);
         }
         let routes = place.field("routes");
-        let mut entries = Vec::with_capacity(host.routes.len());
-        let (request, response) = self.outer_mutations(raw, host, path, &place);
-        for (index, route) in host.routes.iter().enumerate() {
+        let mut entries = Vec::with_capacity(raw.len());
+        let (request, response) = self.outer_mutations(table, host, path, &place);
+        let mut route = pb::Route::default();
+        for (index, raw) in raw.iter().enumerate() {
             let place = routes.index(index);
-            let mut entry = self.http_route(route, &place);
+            route.clear();
+            let mut entry = match route.merge(*raw) {
+                Ok(()) => self.http_route(&route, &place),
+                Err(error) => {
+                    self.error(&place, format!("not a Route: {error}"));
+                    None
+                }
+            };
             if let Some(entry) = &mut entry {
                 entry.route.request_mutation.extend(&request);
                 entry.route.response_mutation.extend(&response);
@@ -129,7 +131,7 @@ impl Converter<'_> {
         }
         // One that is wrong has been told of.
         let entries: Vec<_> = entries.into_iter().collect::<Option<_>>()?;
-        match RouteTable::new(raw.name.as_str(), entries) {
+        match RouteTable::new(table.name.as_str(), entries) {
             Ok(table) => Some(table),
             Err(errors) => {
                 for error in errors {

@@ -221,4 +221,23 @@ mod bytes {
         let text = error.to_string();
         assert!(text.contains("not a RouteConfiguration"), "{text}");
     }
+
+    #[test]
+    fn a_route_that_is_none_is_named() {
+        // A virtual host with a good route and one that is cut short.
+        let good = good().encode_to_vec();
+        let cut = &good[..good.len() - 1];
+        let mut host = Vec::new();
+        for route in [&*good, cut] {
+            host.extend([0x1a, route.len() as u8]);
+            host.extend(route);
+        }
+        let mut table = b"\x0a\x01t\x12".to_vec();
+        table.push(host.len() as u8);
+        table.extend(host);
+        let error = DecodedRoutes::decode(&table).expect_err("it is cut short");
+        let text = error.to_string();
+        let place = "t: virtual_hosts[0].routes[1]: not a Route: ";
+        assert!(text.contains(place), "{text}");
+    }
 }

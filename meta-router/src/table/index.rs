@@ -78,15 +78,19 @@ impl Index {
         };
         let mut by_pair = HashMap::<Pair<'a>, usize>::new();
         let mut by_name = HashMap::<&str, usize>::new();
-        for (name, value) in positions.iter().flat_map(|at| pairs(*at)) {
-            *by_pair.entry((name, value)).or_default() += 1;
-            *by_name.entry(name).or_default() += 1;
+        // Where none has two, as in many a long table, there is nothing to choose.
+        if positions.iter().any(|at| pairs(*at).nth(1).is_some()) {
+            for (name, value) in positions.iter().flat_map(|at| pairs(*at)) {
+                *by_pair.entry((name, value)).or_default() += 1;
+                *by_name.entry(name).or_default() += 1;
+            }
         }
         // Among conditions that leave but few routes the one with the most common
         // name is best: the fewer names, the fewer attributes to look up.
         let rank = |(name, value): &Pair<'a>| {
-            let routes = by_pair[&(*name, *value)].max(FEW_ROUTES);
-            (routes, Reverse(by_name[name]), *name)
+            let routes = by_pair.get(&(*name, *value)).copied();
+            let routes = routes.unwrap_or_default().max(FEW_ROUTES);
+            (routes, Reverse(by_name.get(name).copied()), *name)
         };
 
         let mut scan = Vec::new();

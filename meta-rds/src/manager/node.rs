@@ -10,6 +10,12 @@ use serde_json::{Map, Value as Json};
 
 use crate::bootstrap::NodeInfo;
 
+/// What servers may count on: a time to live, and resources that are wrapped to have one.
+const FEATURES: [&str; 2] = [
+    "xds.config.resource-in-sotw",
+    "xds.config.supports-resource-ttl",
+];
+
 pub(super) fn message(node: &NodeInfo) -> Node {
     let [region, zone, sub_zone] = node.locality.clone();
     let locality = Locality {
@@ -25,6 +31,7 @@ pub(super) fn message(node: &NodeInfo) -> Node {
         locality: (locality != Locality::default()).then_some(locality),
         user_agent_name: "meta-proxy".to_owned(),
         user_agent_version_type: Some(UserAgentVersionType::UserAgentVersion(version)),
+        client_features: FEATURES.map(str::to_owned).into(),
         ..Node::default()
     }
 }
@@ -49,4 +56,37 @@ fn value(json: &Json) -> Value {
         Json::Object(map) => Kind::StructValue(object(map)),
     };
     Value { kind: Some(kind) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn all_that_a_bootstrap_says_is_told() {
+        let mut node = NodeInfo::default();
+        node.id = "proxy-1".to_owned();
+        node.cluster = "shops".to_owned();
+        node.locality = ["here", "", "there"].map(str::to_owned);
+        let metadata = json!({ "NAME": "a", "PORTS": [1, null, true], "LABELS": { "app": "x" } });
+        node.metadata = metadata.as_object().cloned().expect("an object");
+        let told = message(&node);
+        assert_eq!((&*told.id, &*told.cluster), ("proxy-1", "shops"));
+        let locality = told.locality.expect("it is told");
+        assert_eq!((&*locality.region, &*locality.sub_zone), ("here", "there"));
+        let fields = told.metadata.expect("it is told").fields;
+        let Some(Kind::ListValue(ports)) = &fields["PORTS"].kind else {
+            panic!("a list: {:?}", fields["PORTS"]);
+        };
+        let kinds = [
+            Some(Kind::NumberValue(1.0)),
+            Some(Kind::NullValue(0)),
+            Some(Kind::BoolValue(true)),
+        ];
+        assert!(ports.values.iter().map(|value| &value.kind).eq(&kinds));
+        assert_eq!(told.user_agent_name, "meta-proxy");
+        assert_eq!(told.client_features, FEATURES);
+    }
 }

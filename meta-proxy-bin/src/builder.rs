@@ -188,7 +188,8 @@ impl ProxyBuilder {
 
     /// Calls `hook` on each worker's own thread when the worker comes to rest: a
     /// second or two after traffic, or the last connection's end, once. A trickle
-    /// is rest too. Default: nothing is called.
+    /// is rest too. And on the thread that reads live routes, some seconds after a
+    /// large table has taken the place of another. Default: nothing is called.
     ///
     /// For allocators that give memory back to the system only when they are used
     /// or asked. The worker does nothing else meanwhile, so the hook has to be

@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use meta_rds::{
     ControlPlaneStatus, FirstFetch, NodeInfo, RdsManager, RdsStats, RdsStatus, RouteWatch,
 };
+use meta_router::RouteTable;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{config::FilterChainConfig, supervisor::Shared, worker::Plan};
@@ -18,6 +19,9 @@ pub(crate) use self::dial::{Dialer, target_tls};
 /// How long a table is kept that is no longer in force. Whoever holds it last takes it
 /// down, which for a large one takes a while: that had better not be a worker.
 const KEPT: Duration = Duration::from_secs(5);
+
+/// A table of so many routes takes memory that is worth giving back, some megabytes.
+const LARGE: usize = 1_000;
 
 /// The tables that filter chains get from control planes and files.
 pub(crate) struct LiveRoutes {
@@ -95,19 +99,24 @@ impl LiveRoutes {
             }
             let shared = Arc::downgrade(shared);
             let follow = async move {
-                let mut old = None;
+                let mut old: Option<Arc<RouteTable>> = None;
                 loop {
                     let table = tokio::select! {
-                        table = watch.changed() => table,
-                        () = sleep(KEPT), if old.is_some() => {
-                            old = None;
-                            continue;
-                        }
+                        table = watch.changed() => Some(table),
+                        () = sleep(KEPT), if old.is_some() => None,
                     };
                     let Some(shared) = shared.upgrade() else {
                         return;
                     };
-                    old = shared.put_in_force(index, table);
+                    if let Some(table) = table {
+                        old = shared.put_in_force(index, table);
+                        continue;
+                    }
+                    let was_large = old.take().is_some_and(|old| old.len() >= LARGE);
+                    if let (true, Some(hook)) = (was_large, shared.plan.on_rest) {
+                        // What it took, and what it took to read its successor.
+                        hook();
+                    }
                 }
             };
             tasks.spawn_on(follow, self.background.runtime());

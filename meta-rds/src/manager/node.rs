@@ -66,13 +66,13 @@ mod tests {
 
     #[test]
     fn all_that_a_bootstrap_says_is_told() {
-        let mut node = NodeInfo::default();
-        node.id = "proxy-1".to_owned();
-        node.cluster = "shops".to_owned();
-        node.locality = ["here", "", "there"].map(str::to_owned);
         let metadata = json!({ "NAME": "a", "PORTS": [1, null, true], "LABELS": { "app": "x" } });
-        node.metadata = metadata.as_object().cloned().expect("an object");
-        let told = message(&node);
+        let told = message(&NodeInfo {
+            id: "proxy-1".to_owned(),
+            cluster: "shops".to_owned(),
+            metadata: metadata.as_object().cloned().expect("an object"),
+            locality: ["here", "", "there"].map(str::to_owned),
+        });
         assert_eq!((&*told.id, &*told.cluster), ("proxy-1", "shops"));
         let locality = told.locality.expect("it is told");
         assert_eq!((&*locality.region, &*locality.sub_zone), ("here", "there"));

@@ -3,5 +3,6 @@
 mod captured;
 mod convert;
 mod forms;
+mod hostile;
 mod refused;
 mod support;

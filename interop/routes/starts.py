@@ -73,7 +73,7 @@ def unknown_name(stage):
 
 
 def ended_while_it_waits(stage):
-    """For a control plane that stalls, and for none."""
+    """For a control plane that takes connections and says nothing, and for none."""
     control = stage.control_plane()
     for stalls in (True, False):
         if stalls:
@@ -81,7 +81,9 @@ def ended_while_it_waits(stage):
         else:
             control.kill()
         proxy = stage.proxy(live=False)
-        proxy.wait_connected(stalls)
+        # Long enough to connect, and to wait for the first word.
+        time.sleep(0.3)
+        proxy.wait_connected(False)
         end(proxy)
 
 

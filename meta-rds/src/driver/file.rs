@@ -210,7 +210,8 @@ impl Stamp {
 
     /// Of what a path leads to.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
+        // Where a link is exchanged while it is followed, what it led to may be gone.
+        let metadata = fs::metadata(path).or_else(|_| fs::metadata(path))?;
         #[cfg(unix)]
         let file = {
             use std::os::unix::fs::MetadataExt;

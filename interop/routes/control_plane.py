@@ -4,6 +4,7 @@ import json
 import signal
 
 from harness import HOST, WORK, Process
+from routes.traffic import PATIENCE
 
 PROGRAM = WORK / "rds-control-plane"
 TABLE = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -59,7 +60,7 @@ class ControlPlane(Process):
 
     def _next(self, awaited):
         try:
-            line = self.line(15)
+            line = self.line(PATIENCE)
         except AssertionError:
             said = self._said[-3:]
             raise AssertionError(f"the proxy does not say {awaited!r}, but {said}") from None

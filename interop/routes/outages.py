@@ -8,7 +8,7 @@ from routes.relay import Relay
 from routes.stage import expect_connections
 
 # Seconds; several attempts to connect fail in that time.
-AWAY = 2.5
+AWAY = 1.5
 # Amid the answer's frame, whose head has nine bytes.
 AMID_FRAME = 30
 

@@ -11,7 +11,7 @@ from harness import Bench, Proxy, free_port, wait_until
 from languages import HEADER, go
 from processes import Server
 from routes.control_plane import ControlPlane, RdsServer
-from routes.traffic import Traffic
+from routes.traffic import PATIENCE, Traffic
 
 # Of the servers; each answers with its name.
 NAMES = ("v1", "v2")
@@ -153,6 +153,7 @@ class LiveProxy(Proxy):
         wait_until(
             lambda: self.stats()[state] == connected,
             f"{state} is {int(not connected)}",
+            PATIENCE,
         )
 
     def cpu_seconds(self):

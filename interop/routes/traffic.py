@@ -10,7 +10,8 @@ from thrift.Thrift import TApplicationException
 FORM = FORMS[0]
 # Seconds between two calls.
 PAUSE = 0.002
-PATIENCE = 15
+# Seconds. After an outage a proxy may wait for up to 30 until it connects anew.
+PATIENCE = 45
 
 
 class Traffic:

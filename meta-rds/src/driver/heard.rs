@@ -37,10 +37,12 @@ impl<T: AsyncRead + Unpin> AsyncRead for Heard<T> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
+        let (before, room) = (buf.filled().len(), buf.remaining());
         let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
         match &polled {
             Poll::Ready(Ok(())) if buf.filled().len() > before => self.tell(Ok(())),
+            // Where there was room for some, none are the end.
+            Poll::Ready(Ok(())) if room == 0 => {}
             Poll::Ready(Ok(())) => self.tell(Err(io::ErrorKind::UnexpectedEof.into())),
             Poll::Ready(Err(error)) => {
                 let told = io::Error::new(error.kind(), error.to_string());

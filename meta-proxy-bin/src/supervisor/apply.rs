@@ -108,31 +108,30 @@ fn cluster_difference(running: &[ClusterConfig], wanted: &[ClusterConfig]) -> Op
         cluster: cluster.name.clone(),
         change,
     };
-    let find = |list: &[ClusterConfig], name: &Arc<str>| {
-        let found = list.iter().find(|cluster| cluster.name == *name);
-        found.cloned()
-    };
+    let of_name = |own: &&ClusterConfig, other: &ClusterConfig| own.name == other.name;
     for cluster in wanted {
-        let Some(own) = find(running, &cluster.name) else {
+        let Some(own) = running.iter().find(|own| of_name(own, cluster)) else {
             return Some(error(cluster, "be added"));
         };
         if own.sharing != cluster.sharing {
             let change = "be changed: whether clients share its connections";
             return Some(error(cluster, change));
         }
-        if !is_same(&without_listed(own), &without_listed(cluster.clone())) {
+        if !is_same(&without_listed(own), &without_listed(cluster)) {
             return Some(error(
                 cluster,
                 "be changed in more than the endpoints it lists",
             ));
         }
     }
-    let missing = running.iter().find(|own| find(wanted, &own.name).is_none());
+    let is_wanted = |own: &ClusterConfig| wanted.iter().any(|other| of_name(&other, own));
+    let missing = running.iter().find(|own| !is_wanted(own));
     missing.map(|own| error(own, "be removed"))
 }
 
 /// The cluster, but for what can change while it is used.
-fn without_listed(mut cluster: ClusterConfig) -> ClusterConfig {
+fn without_listed(cluster: &ClusterConfig) -> ClusterConfig {
+    let mut cluster = cluster.clone();
     if let Endpoints::Static(addresses) = &mut cluster.endpoints {
         addresses.clear();
     }

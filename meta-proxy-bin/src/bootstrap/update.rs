@@ -7,6 +7,7 @@ use std::sync::{
 
 use meta_rds::{Bootstrap, BootstrapFile, LoadError, render_routes};
 use meta_router::RouteTable;
+use tokio::task::spawn_blocking;
 
 use super::{Fixed, check, snapshot};
 use crate::{
@@ -95,22 +96,38 @@ impl Shared {
             let Some(shared) = shared.upgrade() else {
                 return;
             };
-            let updated = match loaded {
-                Ok(bootstrap) => shared.update(&bootstrap),
-                Err(error) => {
-                    shared.refused_bootstrap();
-                    Err(error.into())
+            // Connections are accepted meanwhile.
+            let path = path.clone();
+            let taken = spawn_blocking(move || shared.take(&path, loaded)).await;
+            if let Err(error) = taken {
+                tracing::error!(%error, "a change of the bootstrap is lost");
+            }
+        }
+    }
+
+    /// Puts in force what was read, and says what became of it.
+    fn take(&self, path: &str, loaded: Result<Bootstrap, LoadError>) {
+        let updated = match &loaded {
+            Ok(bootstrap) => self.update(bootstrap),
+            Err(error) => {
+                self.refused_bootstrap();
+                Err(error.clone().into())
+            }
+        };
+        match updated {
+            Ok(true) => {
+                for note in loaded.iter().flat_map(|bootstrap| &bootstrap.notes) {
+                    tracing::warn!("{note}");
                 }
-            };
-            match updated {
-                Ok(true) => tracing::info!("{path} has changed, and is in force"),
-                Ok(false) => tracing::debug!("{path} has changed, but not what it says"),
-                Err(error) => tracing::error!("{path} is not put in force: {error}"),
+                tracing::info!("{path} has changed, and is in force");
             }
-            if let Some(hook) = shared.plan.on_rest {
-                // What loading took.
-                hook();
-            }
+            Ok(false) => tracing::debug!("{path} has changed, but not what it says"),
+            Err(error) => tracing::error!("{path} is not put in force: {error}"),
+        }
+        drop(loaded);
+        if let Some(hook) = self.plan.on_rest {
+            // What loading took.
+            hook();
         }
     }
 }

@@ -327,6 +327,9 @@ static_resources:
     program.address("admin on http://");
     write(&text("two"))?;
     program.wait_for_log(&format!("{file} has changed, and is in force"));
+    // What is noted of a file is told of the next one, too.
+    write(&text("two } }, { name: late, route: { cluster: one"))?;
+    program.wait_for_log("routes[1]: no request takes it");
     write(&text("two, clustr: x"))?;
     program.wait_for_log(&format!("{file} is not put in force"));
     program.wait_for_log(&format!("{file}:13: static_resources.listeners[0]"));
